@@ -1,0 +1,42 @@
+# Needs Python 3.11+ with venv and nothing else. `make demo` and `make test` set up what they need.
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin
+STAMP := $(VENV)/.synced
+
+.PHONY: demo test check fix serve bench clean
+
+# One locked path: uv comes into the environment by pip where it is absent, then installs exactly what uv.lock says.
+$(STAMP): pyproject.toml uv.lock
+	@$(PYTHON) -c 'import sys; sys.exit("Refilm needs Python 3.11 or newer; set PYTHON=...") if sys.version_info < (3, 11) else None'
+	@test -x $(RUN)/python || $(PYTHON) -m venv $(VENV)
+	@test -x $(RUN)/uv || $(RUN)/python -m pip install --quiet "uv>=0.13"
+	$(RUN)/uv sync --quiet --frozen --inexact --extra demo
+	@touch $@
+
+demo: $(STAMP)  ## edit a real clip through Runway's own SDK; writes demo/
+	$(RUN)/refilm demo --output demo
+
+test: $(STAMP)  ## the whole test-suite
+	$(RUN)/python -m pytest
+
+check: $(STAMP)  ## ruff, mypy --strict, import contracts
+	$(RUN)/ruff check .
+	$(RUN)/ruff format --check .
+	$(RUN)/mypy
+	$(RUN)/lint-imports
+
+fix: $(STAMP)  ## what ruff can mend by itself
+	$(RUN)/ruff check --fix .
+	$(RUN)/ruff format .
+
+serve: $(STAMP)  ## a server on http://127.0.0.1:8000
+	$(RUN)/refilm serve
+
+bench: $(STAMP)  ## tables against named peers; minutes
+	$(RUN)/uv sync --quiet --frozen --inexact --extra demo --group bench
+	$(RUN)/python bench/effects.py
+	$(RUN)/python bench/api.py
+
+clean:
+	rm -rf $(VENV) .cache demo

@@ -1,0 +1,101 @@
+"""What an engine is. An engine knows nothing of tasks, HTTP, paths or buckets: it can be tested with two open files.
+
+Local engines implement `Engine` and run in a child process. Third parties add theirs by an entry point in the group
+`refilm.engines` whose value is a class with this shape and a constructor without arguments.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, BinaryIO, Protocol
+
+from refilm.domain.clip import ClipInfo
+from refilm.domain.edit import EditRequest, Model
+
+
+@dataclass(frozen=True)
+class Capabilities:
+    """What an engine can be asked for.
+
+    models: the model names it serves.  generative: whether it can invent content.  summary: one honest sentence.
+    devices: "cpu", "cuda", "remote".
+    """
+
+    models: tuple[Model, ...]
+    generative: bool
+    summary: str
+    devices: tuple[str, ...] = ("cpu",)
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """The opened input files of one edit. Each is a regular file opened for reading, with a descriptor.
+
+    references, keyframes: one file for each of the request's, in the request's order.
+    info: the clip's facts as probed.
+    """
+
+    video: BinaryIO
+    info: ClipInfo
+    references: tuple[BinaryIO, ...] = ()
+    keyframes: tuple[BinaryIO, ...] = ()
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far an edit is. fraction: 0..1.  frames: written so far."""
+
+    fraction: float
+    frames: int = 0
+
+
+#: Called at least once a second while an edit runs. It may raise `errors.Cancelled`: clean up and let it pass.
+OnEvent = Callable[[Progress], None]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What an engine did. applied: JSON values, kept with the task and shown to its owner.  frames: written."""
+
+    applied: dict[str, Any]
+    frames: int = 0
+
+
+class Engine(Protocol):
+    """Turns one clip into another."""
+
+    name: str
+    capabilities: Capabilities
+
+    def plan(self, request: EditRequest, options: Mapping[str, Any]) -> dict[str, Any]:
+        """What this request would make the engine do, as JSON values, without looking at the clip.
+
+        Raises UnsupportedEdit where the request asks for something the engine cannot do. Cheap: under 0.1 s.
+        """
+
+    def edit(
+        self,
+        request: EditRequest,
+        inputs: Inputs,
+        output: BinaryIO,
+        on_event: OnEvent,
+        options: Mapping[str, Any],
+    ) -> Outcome:
+        """Write the edited clip to `output` (MP4, H.264, yuv420p), of the source's duration to within one frame.
+
+        Blocking. output: an empty regular file opened for reading and writing, with a descriptor.
+        options: the operator's settings for engines, e.g. {"partial_edits": False}.
+        Same request, same seed and same input give the same pixels. Raises EditFailure or Cancelled; a failed edit
+        may leave bytes in `output`, which the caller throws away.
+        """
+
+
+@dataclass(frozen=True)
+class EngineInfo:
+    """An engine as listed by `refilm engines`."""
+
+    name: str
+    capabilities: Capabilities
+    origin: str
+    details: Mapping[str, Any] = field(default_factory=dict)

@@ -1,0 +1,118 @@
+"""The error tree. Each error carries a sentence for the person who must act on it.
+
+    RefilmError
+    ├── InvalidRequest        the request cannot be accepted as sent            (HTTP 400, with issues)
+    ├── Refused               the caller may not do this                        (HTTP 401)
+    ├── NotFound              no such thing for this caller                     (HTTP 404)
+    ├── Unavailable           a part we need is away for the moment             (HTTP 503)
+    ├── StorageFull           no room to accept more bytes                      (HTTP 503)
+    ├── Cancelled             somebody asked for this work to stop
+    └── EditFailure           the task ends FAILED; knows its failure code and whether a retry can help
+        ├── InvalidAsset          ASSET.INVALID
+        ├── UnsupportedEdit       INPUT_PREPROCESSING.UNSUPPORTED
+        ├── BadOutput             INTERNAL.BAD_OUTPUT
+        ├── TooExpensive          INTERNAL.TIMEOUT
+        └── EngineCrash           INTERNAL
+
+Knows nothing of HTTP bodies; `refilm.api` turns these into answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+
+class RefilmError(Exception):
+    """Base of everything that Refilm raises on purpose."""
+
+
+@dataclass(frozen=True)
+class Issue:
+    """One thing wrong with a request, in the shape of a Zod issue.
+
+    path: where, from the body's root.  code: Zod's word for the kind of trouble.  extra: further members of the
+    issue as sent (`maximum`, `expected`, `values`, ...).
+    """
+
+    path: tuple[str | int, ...]
+    code: str
+    message: str
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+class InvalidRequest(RefilmError):
+    """The request cannot be accepted as sent; `issues` name every reason."""
+
+    def __init__(self, issues: Sequence[Issue]) -> None:
+        super().__init__("; ".join(issue.message for issue in issues))
+        self.issues = tuple(issues)
+
+
+class Refused(RefilmError):
+    """The caller is not known or may not do this."""
+
+
+class NotFound(RefilmError):
+    """Nothing of that name exists for this caller. Foreign and unknown look the same."""
+
+
+class Unavailable(RefilmError):
+    """A part that is needed is away for the moment; the same request may succeed later."""
+
+
+class StorageFull(RefilmError):
+    """There is no room to accept more bytes."""
+
+
+class Cancelled(RefilmError):
+    """Somebody asked for this work to stop."""
+
+
+class EditFailure(RefilmError):
+    """The task ends FAILED with this sentence as its `failure`."""
+
+    failure_code: ClassVar[str] = "INTERNAL"
+    retryable: ClassVar[bool] = False
+
+
+class InvalidAsset(EditFailure):
+    """An input is not a clip or picture that we can read, or lies outside the model's limits."""
+
+    failure_code = "ASSET.INVALID"
+
+
+class UnsupportedEdit(EditFailure):
+    """The engine cannot do what was asked. `refused` and `possible` name the clauses of the prompt.
+
+    refused: pairs of clause and reason.  possible: what could have been applied.
+    """
+
+    failure_code = "INPUT_PREPROCESSING.UNSUPPORTED"
+
+    def __init__(
+        self, message: str, *, refused: Sequence[tuple[str, str]] = (), possible: Sequence[str] = ()
+    ) -> None:
+        super().__init__(message)
+        self.refused = tuple(refused)
+        self.possible = tuple(possible)
+
+
+class BadOutput(EditFailure):
+    """The engine finished, but what it wrote is not a playable clip."""
+
+    failure_code = "INTERNAL.BAD_OUTPUT"
+    retryable = True
+
+
+class TooExpensive(EditFailure):
+    """The edit ran past the time that an edit may take."""
+
+    failure_code = "INTERNAL.TIMEOUT"
+
+
+class EngineCrash(EditFailure):
+    """The process that ran the edit died."""
+
+    retryable = True
