@@ -1,0 +1,196 @@
+"""Assets as files below one folder: written in a scratch folder of the same file system, synced, then renamed.
+
+Knows nothing of tasks or links. Several processes may share a folder. A scratch file is locked while it is written, so
+a sweep tells the leftovers of a killed process from the work of a living one without asking the clock.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+import secrets
+import stat
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from refilm.assets.base import InvalidKey, check_key
+from refilm.errors import NotFound, StorageFull
+
+_SCRATCH = ".scratch"
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+_ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP})
+_NO_TIME = timedelta(0)
+
+#: Publishing races only with `delete` pruning the same folder; losing that race this often means something else.
+_PUBLISH_TRIES = 10
+
+
+class LocalAssets:
+    """Assets below `root`, which is made if absent. Files are 0600 and folders 0700."""
+
+    def __init__(self, root: Path) -> None:
+        """Opens the folder and sweeps what killed writers left in it."""
+        self._root = root
+        self._scratch = root / _SCRATCH
+        _make_folders(self._scratch)
+        self.sweep_scratch()
+
+    @contextmanager
+    def writer(self, key: str) -> Iterator[BinaryIO]:
+        """See `Assets.writer`."""
+        target = self._path(key)
+        with _room():
+            file, scratch = self._new_scratch()
+            try:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+                self._publish(scratch, target)
+            finally:
+                # Closing flushes, and on a full disk that fails again: the first error is the one to tell.
+                with contextlib.suppress(OSError):
+                    file.close()
+                scratch.unlink(missing_ok=True)
+
+    def open(self, key: str) -> BinaryIO:
+        """See `Assets.open`."""
+        path = self._path(key)
+        with _found(key):
+            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            raise _not_found(key)
+        return os.fdopen(descriptor, "rb")
+
+    def size(self, key: str) -> int:
+        """See `Assets.size`."""
+        with _found(key):
+            facts = self._path(key).lstat()
+        if not stat.S_ISREG(facts.st_mode):
+            raise _not_found(key)
+        return facts.st_size
+
+    def exists(self, key: str) -> bool:
+        """See `Assets.exists`."""
+        path = self._path(key)
+        return path.is_file() and not path.is_symlink()
+
+    def delete(self, key: str) -> None:
+        """See `Assets.delete`. Folders that become empty go too."""
+        path = self._path(key)
+        if not self.exists(key):
+            return
+        path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # not empty, or somebody else was quicker: both are fine
+            for folder in path.parents:
+                if folder == self._root:
+                    break
+                folder.rmdir()
+
+    def free_bytes(self) -> int:
+        """See `Assets.free_bytes`: what the file system gives to unprivileged users."""
+        facts = os.statvfs(self._root)
+        return facts.f_bavail * facts.f_frsize
+
+    def sweep_scratch(self, older_than: timedelta = _NO_TIME) -> int:
+        """Remove scratch files that no living process writes and that were last touched `older_than` ago or earlier.
+
+        Returns how many were removed.
+        """
+        latest = time.time() - older_than.total_seconds()
+        return sum(_remove_leftover(path, latest) for path in self._scratch.iterdir())
+
+    def _path(self, key: str) -> Path:
+        return self._root / check_key(key)
+
+    def _new_scratch(self) -> tuple[BinaryIO, Path]:
+        """A new locked file. A sweep may take it between creation and locking; then we make another."""
+        while True:
+            path = self._scratch / secrets.token_hex(16)
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            if os.fstat(descriptor).st_nlink:
+                return cast(BinaryIO, os.fdopen(descriptor, "w+b")), path
+            os.close(descriptor)
+
+    def _publish(self, scratch: Path, target: Path) -> None:
+        """Rename into place and sync the folder, so that the name survives a power cut as the bytes do."""
+        for tries_left in reversed(range(_PUBLISH_TRIES)):
+            try:
+                _make_folders(target.parent)
+                scratch.rename(target)
+                _sync_folder(target.parent)
+                break
+            except FileNotFoundError:
+                if not tries_left:
+                    raise
+            except (NotADirectoryError, IsADirectoryError) as error:
+                raise InvalidKey("One asset's key cannot be the folder of another's.") from error
+
+
+@contextmanager
+def _room() -> Iterator[None]:
+    """Turn "no space left" into StorageFull."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _FULL:
+            raise StorageFull("The disk for assets is full. Free some space and send the request again.") from error
+        raise
+
+
+@contextmanager
+def _found(key: str) -> Iterator[None]:
+    """Turn every way of not being there into NotFound."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _ABSENT:
+            raise _not_found(key) from error
+        raise
+
+
+def _not_found(key: str) -> NotFound:
+    return NotFound(f"There is no asset {key!r}.")
+
+
+def _remove_leftover(path: Path, latest: float) -> bool:
+    """Remove one scratch file if nobody holds its lock; whoever removes it holds the lock meanwhile."""
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if os.fstat(descriptor).st_mtime > latest:
+            return False
+        path.unlink()
+    except (BlockingIOError, FileNotFoundError):
+        return False
+    finally:
+        os.close(descriptor)
+    return True
+
+
+def _make_folders(folder: Path) -> None:
+    """Make `folder` and what is missing above it, each 0700 and synced into its parent."""
+    if folder.is_dir():
+        return
+    _make_folders(folder.parent)
+    with contextlib.suppress(FileExistsError):
+        folder.mkdir(mode=0o700)
+        _sync_folder(folder.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
