@@ -1,0 +1,51 @@
+"""An upload: a slot for bytes that a client sends before it asks for an edit. Plain values."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+SCHEME = "runway://"
+
+_URI = re.compile(r"runway://([A-Za-z0-9_-]{22,128})", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Upload:
+    """One upload of an account.
+
+    id: an unguessable token of letters, digits, "_" and "-", at least 128 bits of it.
+    expires_at: until when the URI may be used.
+    key, size: the asset and its bytes, None until they have arrived.
+    kind: "video" or "image", and facts: as found by probing, in JSON values; both None until then.
+    problem: a sentence that says why nothing can be made of the bytes, or None.
+    """
+
+    id: str
+    account: str
+    filename: str
+    created_at: datetime
+    expires_at: datetime
+    key: str | None = None
+    size: int | None = None
+    kind: str | None = None
+    facts: dict[str, Any] | None = None
+    problem: str | None = None
+
+    @property
+    def uri(self) -> str:
+        """What the client puts where a URL goes."""
+        return SCHEME + self.id
+
+    @property
+    def arrived(self) -> bool:
+        """Whether the bytes are here."""
+        return self.key is not None
+
+
+def upload_id(uri: str) -> str | None:
+    """The id in a `runway://` URI; None where the text is not such a URI as we hand out."""
+    match = _URI.fullmatch(uri)
+    return match[1] if match else None
