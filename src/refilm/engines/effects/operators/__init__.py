@@ -1,5 +1,51 @@
-"""The operators of the effects engine, one file each, and their registry.
+"""The operators, one per file. `OPERATORS` is the registry that the compiler, the executor and the docs read.
 
-A module here defines one class with a class attribute `spec`; `OPERATORS` maps names to classes. Operators do not
-know each other.
+Importing it loads descriptions only. To add an operator: copy the nearest file, add its class here, its words to
+`lexicon/`, its case to the golden tests.
 """
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from refilm.engines.effects.operator import Operator
+from refilm.engines.effects.operators.black_and_white import BlackAndWhite
+from refilm.engines.effects.operators.brightness import Brightness
+from refilm.engines.effects.operators.cartoon import Cartoon
+from refilm.engines.effects.operators.color_transfer import ColorTransfer
+from refilm.engines.effects.operators.contrast import Contrast
+from refilm.engines.effects.operators.cool import Cool
+from refilm.engines.effects.operators.fade import Fade
+from refilm.engines.effects.operators.film_grain import FilmGrain
+from refilm.engines.effects.operators.night import Night
+from refilm.engines.effects.operators.saturation import Saturation
+from refilm.engines.effects.operators.sepia import Sepia
+from refilm.engines.effects.operators.snow import Snow
+from refilm.engines.effects.operators.teal_orange import TealOrange
+from refilm.engines.effects.operators.tint import Tint
+from refilm.engines.effects.operators.vignette import Vignette
+from refilm.engines.effects.operators.warm import Warm
+from refilm.engines.effects.operators.watercolour import Watercolour
+
+_CLASSES: tuple[type[Operator], ...] = (
+    Brightness,
+    Contrast,
+    Saturation,
+    Warm,
+    Cool,
+    BlackAndWhite,
+    Sepia,
+    TealOrange,
+    Fade,
+    Tint,
+    ColorTransfer,
+    Night,
+    Snow,
+    Watercolour,
+    Cartoon,
+    Vignette,
+    FilmGrain,
+)
+
+OPERATORS: Mapping[str, type[Operator]] = MappingProxyType({each.spec.name: each for each in _CLASSES})
