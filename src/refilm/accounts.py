@@ -1,0 +1,103 @@
+"""Accounts and their keys: making them, and naming the account behind a key.
+
+A key is shown once and kept as a hash. Knows nothing of HTTP.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import time
+import uuid
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from refilm.domain.account import Account, Key
+from refilm.errors import Refused
+from refilm.store.base import Store
+from refilm.store.sql import Transaction
+
+#: Runway's own keys are this prefix and 128 hex digits, and some clients check that form; ours keep to it.
+KEY_PREFIX = "key_"
+RANDOM_DIGITS = 120
+CHECK_DIGITS = 8
+
+#: How long a key's account is remembered: a revoked key works at most this long.
+REMEMBER_SECONDS = 5.0
+REMEMBER_AT_MOST = 10_000
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who is asking."""
+
+    account: str
+    key_id: str
+
+
+def new_secret() -> str:
+    """A fresh key: prefix, 480 random bits, a checksum that tells a mistyped key from a wrong one."""
+    body = secrets.token_hex(RANDOM_DIGITS // 2)
+    return f"{KEY_PREFIX}{body}{zlib.crc32(body.encode()):0{CHECK_DIGITS}x}"
+
+
+def digest_of(secret: str) -> str:
+    """What is stored of a key. A plain hash suffices: the key is random, not a password."""
+    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+class Accounts:
+    """Who may use this server."""
+
+    def __init__(self, store: Store, now: Callable[[], datetime]) -> None:
+        self._store = store
+        self._now = now
+        self._remembered: dict[str, tuple[float, Caller]] = {}
+
+    def authenticate(self, secret: str) -> Caller:
+        """The caller whose key this is. Raises Refused."""
+        digest = digest_of(secret)
+        known = self._remembered.get(digest)
+        if known is not None and time.monotonic() < known[0]:
+            return known[1]
+        self._remembered.pop(digest, None)
+        key = self._store.read(lambda tx: tx.accounts.key_hashed(digest))
+        if key is None or key.revoked_at is not None:
+            raise Refused("The API key is not known here or was revoked.")
+        caller = Caller(key.account, key.id)
+        if len(self._remembered) >= REMEMBER_AT_MOST:
+            self._remembered.clear()
+        self._remembered[digest] = (time.monotonic() + REMEMBER_SECONDS, caller)
+        return caller
+
+    def create_key(self, name: str) -> str:
+        """Make a key for the account of that name, and the account where it is new. Returns the secret, once."""
+        secret = new_secret()
+        self.add_key(name, secret)
+        return secret
+
+    def add_key(self, name: str, secret: str) -> None:
+        """Let `secret` speak for the account of that name, which is made where it is new."""
+
+        def change(tx: Transaction) -> None:
+            account = tx.accounts.named(name)
+            if account is None:
+                account = Account(f"acc_{uuid.uuid4().hex}", name, self._now())
+                tx.accounts.add(account)
+            tx.accounts.add_key(Key(f"k_{uuid.uuid4().hex[:12]}", account.id, name, digest_of(secret), self._now()))
+
+        self._store.write(change).result()
+
+    def keys(self) -> list[Key]:
+        """Every key, oldest first."""
+        return self._store.read(lambda tx: tx.accounts.keys())
+
+    def revoke(self, name_or_id: str) -> int:
+        """Revoke the live keys of that name or id; returns how many there were."""
+        return self._store.write(lambda tx: tx.accounts.revoke(name_or_id, self._now())).result()
+
+    def is_empty(self) -> bool:
+        """Whether nobody has an account yet."""
+        return self._store.read(lambda tx: tx.accounts.count()) == 0

@@ -1,0 +1,106 @@
+"""Settings: every option, its default, its one-line meaning. Read once, at start, from `REFILM_<NAME>`.
+
+Below this floor nobody reads settings, the environment or the clock: values arrive as arguments.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from refilm.domain.edit import Model, ModelLimits
+
+
+def default_data_dir() -> Path:
+    """Where an unconfigured server keeps its rows and bytes."""
+    return Path.home() / ".local" / "share" / "refilm"
+
+
+class Settings(BaseSettings):
+    """Every option of Refilm. `Settings(**overrides)` beats the environment, which beats the defaults."""
+
+    model_config = SettingsConfigDict(env_prefix="REFILM_", extra="forbid", frozen=True)
+
+    # where
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 picks a free one.")
+    data: Path = Field(default_factory=default_data_dir, description="Folder of rows and bytes; local disk only.")
+    public_url: str | None = Field(
+        None, description="Base of the URLs we hand out, e.g. https://refilm.example; unset: the request's own host."
+    )
+
+    # engines
+    engine: str = Field("effects", description="Engine that serves the models no route names.")
+    routes: dict[Model, str] = Field(default_factory=dict, description='Model to engine, e.g. {"aleph2": "effects"}.')
+    engines: Annotated[tuple[str, ...] | None, NoDecode] = Field(
+        None, description="Names of the engines that may be loaded, comma-separated; unset: all that are installed."
+    )
+    partial_edits: bool = Field(
+        False, description="Apply what the engine can do and record the rest, instead of refusing the whole prompt."
+    )
+
+    # work
+    workers: int = Field(1, ge=0, le=64, description="Edits that run at the same time; 0 accepts tasks and runs none.")
+    max_concurrent_tasks: int | None = Field(
+        None, ge=1, description="Tasks of one account and model that may be admitted at once; unset: no cap."
+    )
+    edit_seconds: float = Field(3600.0, gt=0, description="Wall-clock limit of one edit.")
+    edit_seconds_per_megapixel_frame: float = Field(
+        1.0, gt=0, description="Seconds an edit may take for each million pixels of each frame, within edit_seconds."
+    )
+
+    # what comes in
+    max_body_bytes: int = Field(24_000_000, gt=0, description="Largest JSON body of a request.")
+    max_upload_bytes: int = Field(200_000_000, ge=512, description="Largest upload.")
+    max_video_bytes: int = Field(32_000_000, gt=0, description="Largest clip fetched from a URL.")
+    max_image_bytes: int = Field(16_000_000, gt=0, description="Largest picture fetched from a URL.")
+    max_video_data_uri: int = Field(16_777_216, gt=0, description="Longest data URI of a clip, in characters.")
+    max_image_data_uri: int = Field(5_242_880, gt=0, description="Longest data URI of a picture, in characters.")
+    fetch_allow: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Extra sources on private networks, separated by ';': 'host=media.lan cidr=10.1.0.0/16 port=8443'.",
+    )
+    fetch_ca_file: Path | None = Field(None, description="CA certificates (PEM) trusted for the extra sources.")
+    fetch_seconds: float = Field(10.0, gt=0, description="How long a source may take to begin its answer.")
+    gen4_aleph_max_seconds: float = Field(600.0, gt=0, description="Longest clip for gen4_aleph.")
+    aleph2_max_seconds: float = Field(30.0, gt=0, description="Longest clip for aleph2 (Runway's own limit is 30).")
+
+    # what goes out
+    output_url_seconds: int = Field(
+        86_400, ge=60, description="How long an output URL works; every GET mints a fresh one."
+    )
+    upload_slot_seconds: int = Field(3600, ge=60, description="How long an upload may begin after its slot was made.")
+    upload_seconds: int = Field(86_400, ge=60, description="How long a runway:// URI may be used.")
+    docs_url: str = Field("https://github.com/refilm/refilm#readme", description="The docUrl of error bodies.")
+
+    # money
+    prices: dict[Model, float] = Field(
+        default_factory=dict, description='Credits per second of clip, e.g. {"gen4_aleph": 15}; absent: 0.'
+    )
+
+    # telling
+    log_format: str = Field("text", pattern="^(text|json)$", description="text or json, one line per event.")
+    log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="The least that is logged.")
+
+    @field_validator("engines", mode="before")
+    @classmethod
+    def _split_names(cls, value: object) -> object:
+        return tuple(name.strip() for name in value.split(",") if name.strip()) if isinstance(value, str) else value
+
+    @field_validator("fetch_allow", mode="before")
+    @classmethod
+    def _split_sources(cls, value: object) -> object:
+        return tuple(part.strip() for part in value.split(";") if part.strip()) if isinstance(value, str) else value
+
+    def limits(self, model: Model) -> ModelLimits:
+        """What clips `model` takes."""
+        if model is Model.ALEPH2:
+            return ModelLimits(min_seconds=2, max_seconds=self.aleph2_max_seconds, max_width=1920, max_height=1920)
+        return ModelLimits(min_seconds=0, max_seconds=self.gen4_aleph_max_seconds, max_width=3840, max_height=3840)
+
+    def engine_for(self, model: Model) -> str:
+        """The engine that serves `model`."""
+        return self.routes.get(model, self.engine)

@@ -1,0 +1,61 @@
+"""Who pays and owns: accounts and the keys that speak for them. Plain values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date, datetime
+
+
+@dataclass(frozen=True)
+class Account:
+    """Who owns tasks and uploads."""
+
+    id: str
+    name: str
+    created_at: datetime
+
+
+@dataclass(frozen=True)
+class Key:
+    """A secret of an account, known by its hash alone."""
+
+    id: str
+    account: str
+    name: str
+    hash: str
+    created_at: datetime
+    revoked_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class ModelUse:
+    """What an account did with one model. max_concurrent: None means no cap."""
+
+    daily_generations: int
+    max_concurrent: int | None
+
+
+@dataclass(frozen=True)
+class Organization:
+    """An account's standing: credits left (None: not counted) and its use of each model in the last 24 hours."""
+
+    credit_balance: int | None
+    models: dict[str, ModelUse]
+
+
+@dataclass(frozen=True)
+class UsedCredits:
+    """Credits that one model cost on one day."""
+
+    day: date
+    model: str
+    credits: int
+
+
+@dataclass(frozen=True)
+class Usage:
+    """Credits spent by day and model, in UTC, for the days [start, before)."""
+
+    start: date
+    before: date
+    used: tuple[UsedCredits, ...] = field(default_factory=tuple)

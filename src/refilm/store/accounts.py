@@ -1,0 +1,79 @@
+"""Rows of accounts, of their keys, and of this installation's own secrets."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from refilm.domain.account import Account, Key
+from refilm.store.tables import accounts, keys, secrets
+
+
+def key_of(row: sa.Row[Any]) -> Key:
+    """The key in a row of the table."""
+    return Key(
+        id=row.id,
+        account=row.account,
+        name=row.name,
+        hash=row.hash,
+        created_at=datetime.fromtimestamp(row.created_at, UTC),
+        revoked_at=datetime.fromtimestamp(row.revoked_at, UTC) if row.revoked_at is not None else None,
+    )
+
+
+class AccountRows:
+    """Accounts, keys and secrets within one transaction."""
+
+    def __init__(self, connection: sa.Connection) -> None:
+        self._connection = connection
+
+    def add(self, account: Account) -> None:
+        """Add an account."""
+        self._connection.execute(
+            accounts.insert().values(id=account.id, name=account.name, created_at=account.created_at.timestamp())
+        )
+
+    def named(self, name: str) -> Account | None:
+        """The account of that name."""
+        row = self._connection.execute(sa.select(accounts).where(accounts.c.name == name)).fetchone()
+        return Account(row.id, row.name, datetime.fromtimestamp(row.created_at, UTC)) if row else None
+
+    def count(self) -> int:
+        """How many accounts there are."""
+        return self._connection.execute(sa.select(sa.func.count()).select_from(accounts)).scalar_one()
+
+    def add_key(self, key: Key) -> None:
+        """Add a key."""
+        self._connection.execute(
+            keys.insert().values(
+                id=key.id, account=key.account, name=key.name, hash=key.hash, created_at=key.created_at.timestamp()
+            )
+        )
+
+    def key_hashed(self, digest: str) -> Key | None:
+        """The key of that hash, revoked or not."""
+        row = self._connection.execute(sa.select(keys).where(keys.c.hash == digest)).fetchone()
+        return key_of(row) if row else None
+
+    def keys(self) -> list[Key]:
+        """Every key, oldest first."""
+        return [key_of(row) for row in self._connection.execute(sa.select(keys).order_by(keys.c.created_at))]
+
+    def revoke(self, name_or_id: str, at: datetime) -> int:
+        """Revoke the live keys of that name or id; returns how many there were."""
+        changed = self._connection.execute(
+            keys.update()
+            .where((keys.c.name == name_or_id) | (keys.c.id == name_or_id), keys.c.revoked_at.is_(None))
+            .values(revoked_at=at.timestamp())
+        )
+        return changed.rowcount
+
+    def secret(self, name: str) -> bytes | None:
+        """A secret of this installation."""
+        return self._connection.execute(sa.select(secrets.c.value).where(secrets.c.name == name)).scalar_one_or_none()
+
+    def add_secret(self, name: str, value: bytes, at: datetime) -> None:
+        """Keep a secret of this installation."""
+        self._connection.execute(secrets.insert().values(name=name, value=value, created_at=at.timestamp()))

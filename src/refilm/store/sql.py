@@ -1,0 +1,33 @@
+"""One transaction, with the rows of each kind in a room of their own. Dialect-neutral SQLAlchemy Core."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import sqlalchemy as sa
+
+from refilm.store.accounts import AccountRows
+from refilm.store.tasks import TaskRows
+from refilm.store.uploads import UploadRows
+
+
+class Transaction:
+    """The rows as one transaction sees them. connection: for the durable queue, which enqueues on it."""
+
+    def __init__(self, connection: sa.Connection) -> None:
+        self.connection = connection
+
+    @cached_property
+    def tasks(self) -> TaskRows:
+        """Tasks."""
+        return TaskRows(self.connection)
+
+    @cached_property
+    def accounts(self) -> AccountRows:
+        """Accounts, keys, secrets."""
+        return AccountRows(self.connection)
+
+    @cached_property
+    def uploads(self) -> UploadRows:
+        """Uploads."""
+        return UploadRows(self.connection)

@@ -1,0 +1,142 @@
+"""The embedded store: one SQLite file in WAL mode, every commit on disk before it is told.
+
+One writer thread with group commit; reads on connections of their own. Local disks only, one machine.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import sqlite as sqlite_dialect
+
+from refilm.domain.task import Task
+from refilm.errors import Unavailable
+from refilm.store.sql import Transaction
+from refilm.store.tables import SCHEMA_VERSION, metadata
+from refilm.store.tasks import SELECT_TASK, row_of, task_of
+from refilm.store.writer import Change, GroupCommitWriter
+
+T = TypeVar("T")
+
+#: The poll's statement as text, compiled once: a poll must not pay for building SQL.
+TASK_SQL = str(SELECT_TASK.compile(dialect=sqlite_dialect.dialect(paramstyle="named")))
+
+#: How long a connection waits for another's write lock, in milliseconds. The durable engine writes the same file.
+BUSY_MILLISECONDS = 30_000
+
+
+def connect_pragmas(connection: Any) -> None:
+    """What every connection to the file needs. FULL: a commit that was told survives a power cut."""
+    connection.execute(f"PRAGMA busy_timeout={BUSY_MILLISECONDS}")
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=FULL")
+    connection.execute("PRAGMA foreign_keys=ON")
+
+
+def writing_engine(path: Path) -> sa.Engine:
+    """An engine whose transactions take the write lock at once: a read that becomes a write can then never fail."""
+    engine = sa.create_engine(f"sqlite:///{path}", pool_size=1, max_overflow=0)
+
+    @sa.event.listens_for(engine, "connect")
+    def _connected(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # transactions begin where we say so, below
+        connect_pragmas(connection)
+
+    @sa.event.listens_for(engine, "begin")
+    def _begin(connection: sa.Connection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    return engine
+
+
+def reading_engine(path: Path) -> sa.Engine:
+    """An engine that sees snapshots and cannot write."""
+    engine = sa.create_engine(f"sqlite:///{path}", pool_size=4, max_overflow=12)
+
+    @sa.event.listens_for(engine, "connect")
+    def _connected(connection: Any, _record: Any) -> None:
+        connect_pragmas(connection)
+        connection.execute("PRAGMA query_only=ON")
+
+    return engine
+
+
+def shared_engine(path: Path) -> sa.Engine:
+    """An engine for the durable queue, which keeps its rows in the same file and manages its own transactions."""
+    engine = sa.create_engine(f"sqlite:///{path}", pool_size=10, max_overflow=10)
+
+    @sa.event.listens_for(engine, "connect")
+    def _connected(connection: Any, _record: Any) -> None:
+        connection.isolation_level = "IMMEDIATE"
+        connect_pragmas(connection)
+
+    return engine
+
+
+class SqliteStore:
+    """Rows in one SQLite file. See `refilm.store.base.Store` for what is promised."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._writing = writing_engine(path)
+        self._reading = reading_engine(path)
+        self._prepare()
+        self._writer = GroupCommitWriter(self._writing)
+        self._local = threading.local()
+        self._open: list[sqlite3.Connection] = []
+
+    def _prepare(self) -> None:
+        """Make the tables of a new file; refuse a file of another schema."""
+        with self._writing.begin() as connection:
+            version = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
+            if version == 0:
+                metadata.create_all(connection)
+                connection.exec_driver_sql(f"PRAGMA user_version={SCHEMA_VERSION}")
+            elif version != SCHEMA_VERSION:
+                raise Unavailable(
+                    f"{self._path} has schema {version}, this Refilm needs {SCHEMA_VERSION}: "
+                    "start the version that wrote it, or point --data at another folder."
+                )
+
+    def write(self, change: Callable[[Transaction], T]) -> Future[T]:
+        """Run `change` in a transaction; done once it is on disk."""
+        return self._writer.submit(Change(change))
+
+    def insert_task(self, task: Task) -> Future[None]:
+        """Add a new task; done once it is on disk."""
+        return self._writer.submit(Change(None, row=row_of(task)))
+
+    def read(self, question: Callable[[Transaction], T]) -> T:
+        """Answer `question` from a snapshot."""
+        with self._reading.connect() as connection:
+            return question(Transaction(connection))
+
+    def task(self, task_id: str) -> Task | None:
+        """The task of that id that was not deleted. Microseconds; safe on an event loop."""
+        row = self._raw().execute(TASK_SQL, {"task_id": task_id}).fetchone()
+        return task_of(row) if row else None
+
+    def _raw(self) -> sqlite3.Connection:
+        """This thread's own reading connection, without the layer that builds SQL."""
+        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
+            connect_pragmas(connection)
+            connection.execute("PRAGMA query_only=ON")
+            self._local.connection = connection
+            self._open.append(connection)
+        return connection
+
+    def close(self) -> None:
+        """Finish what was handed in, then close the file."""
+        self._writer.close()
+        for connection in self._open:
+            connection.close()
+        self._writing.dispose()
+        self._reading.dispose()

@@ -1,0 +1,96 @@
+"""The schema. Times are seconds since the epoch; JSON is text, so that both databases read it alike."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+#: Raised by one with every change of the schema; a database of another number is refused.
+SCHEMA_VERSION = 1
+
+metadata = sa.MetaData()
+
+tasks = sa.Table(
+    "tasks",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("account", sa.Text, nullable=False),
+    sa.Column("model", sa.Text, nullable=False),
+    sa.Column("engine", sa.Text, nullable=False),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("request", sa.Text, nullable=False),
+    sa.Column("estimated_credits", sa.Integer, nullable=False, default=0),
+    sa.Column("credits", sa.Integer),
+    sa.Column("progress", sa.Float, nullable=False, default=0.0),
+    sa.Column("attempt", sa.Integer, nullable=False, default=0),
+    sa.Column("created_at", sa.Float, nullable=False),
+    sa.Column("admitted_at", sa.Float),
+    sa.Column("started_at", sa.Float),
+    sa.Column("finished_at", sa.Float),
+    sa.Column("deleted_at", sa.Float),
+    sa.Column("outputs", sa.Text, nullable=False, default="[]"),
+    sa.Column("failure", sa.Text),
+    sa.Column("failure_code", sa.Text),
+    sa.Column("applied", sa.Text, nullable=False, default="{}"),
+)
+
+WAITING = tasks.c.status.in_(("PENDING", "THROTTLED"))
+
+# Admission looks for the oldest task that nobody admitted yet.
+sa.Index(
+    "tasks_waiting",
+    tasks.c.created_at,
+    sqlite_where=tasks.c.admitted_at.is_(None) & WAITING,
+    postgresql_where=tasks.c.admitted_at.is_(None) & WAITING,
+)
+# Caps count what an account has admitted and not finished.
+sa.Index(
+    "tasks_active",
+    tasks.c.account,
+    tasks.c.model,
+    sqlite_where=tasks.c.finished_at.is_(None),
+    postgresql_where=tasks.c.finished_at.is_(None),
+)
+sa.Index("tasks_account_created", tasks.c.account, tasks.c.created_at)
+
+accounts = sa.Table(
+    "accounts",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, nullable=False, unique=True),
+    sa.Column("created_at", sa.Float, nullable=False),
+)
+
+keys = sa.Table(
+    "keys",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("account", sa.Text, sa.ForeignKey("accounts.id"), nullable=False),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("hash", sa.Text, nullable=False, unique=True),
+    sa.Column("created_at", sa.Float, nullable=False),
+    sa.Column("revoked_at", sa.Float),
+)
+
+uploads = sa.Table(
+    "uploads",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("account", sa.Text, nullable=False),
+    sa.Column("filename", sa.Text, nullable=False),
+    sa.Column("created_at", sa.Float, nullable=False),
+    sa.Column("expires_at", sa.Float, nullable=False),
+    sa.Column("key", sa.Text),
+    sa.Column("size", sa.Integer),
+    sa.Column("kind", sa.Text),
+    sa.Column("facts", sa.Text),
+    sa.Column("problem", sa.Text),
+)
+
+#: Secrets of this installation, such as the one that signs URLs.
+secrets = sa.Table(
+    "secrets",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("value", sa.LargeBinary, nullable=False),
+    sa.Column("created_at", sa.Float, nullable=False),
+)

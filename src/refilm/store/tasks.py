@@ -1,0 +1,266 @@
+"""Rows of tasks. Every change names the statuses it may start from, and every write of a worker its attempt."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any
+
+import sqlalchemy as sa
+
+from refilm.domain.edit import EditRequest
+from refilm.domain.task import Failure, Task, TaskStatus
+from refilm.store.tables import WAITING, tasks
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A task that nobody admitted yet, as far as admission needs to know it."""
+
+    id: str
+    account: str
+    model: str
+    engine: str
+    throttled: bool
+    created_at: float
+
+
+#: What a task is made of, in the order that `task_of` reads.
+COLUMNS = (
+    tasks.c.id,
+    tasks.c.account,
+    tasks.c.request,
+    tasks.c.status,
+    tasks.c.created_at,
+    tasks.c.engine,
+    tasks.c.estimated_credits,
+    tasks.c.credits,
+    tasks.c.progress,
+    tasks.c.attempt,
+    tasks.c.started_at,
+    tasks.c.finished_at,
+    tasks.c.outputs,
+    tasks.c.failure,
+    tasks.c.failure_code,
+    tasks.c.applied,
+)
+
+UNFINISHED = tasks.c.finished_at.is_(None)
+
+SELECT_TASK = sa.select(*COLUMNS).where(tasks.c.id == sa.bindparam("task_id"), tasks.c.deleted_at.is_(None))
+
+
+def seconds(moment: datetime | None) -> float | None:
+    """A moment as stored."""
+    return moment.timestamp() if moment else None
+
+
+def moment(value: float | None) -> datetime | None:
+    """A stored moment, in UTC."""
+    return datetime.fromtimestamp(value, UTC) if value is not None else None
+
+
+@lru_cache(maxsize=2048)
+def request_of(text: str) -> EditRequest:
+    """The request of a row. Cached, because a task is polled many times and its request never changes."""
+    return EditRequest.from_json(json.loads(text))
+
+
+def task_of(row: Sequence[Any]) -> Task:
+    """The task in a row of COLUMNS."""
+    failure = Failure(row[13], row[14]) if row[13] is not None else None
+    return Task(
+        id=row[0],
+        account=row[1],
+        request=request_of(row[2]),
+        status=TaskStatus(row[3]),
+        created_at=datetime.fromtimestamp(row[4], UTC),
+        engine=row[5],
+        estimated_credits=row[6],
+        credits=row[7],
+        progress=row[8],
+        attempt=row[9],
+        started_at=moment(row[10]),
+        finished_at=moment(row[11]),
+        outputs=tuple(json.loads(row[12])) if row[12] != "[]" else (),
+        failure=failure,
+        applied=json.loads(row[15]) if row[15] != "{}" else {},
+    )
+
+
+def row_of(task: Task) -> dict[str, Any]:
+    """A new task as a row."""
+    return {
+        "id": task.id,
+        "account": task.account,
+        "model": str(task.request.model),
+        "engine": task.engine,
+        "status": str(task.status),
+        "request": json.dumps(task.request.to_json(), ensure_ascii=False, separators=(",", ":")),
+        "estimated_credits": task.estimated_credits,
+        "created_at": task.created_at.timestamp(),
+    }
+
+
+class TaskRows:
+    """Tasks within one transaction."""
+
+    def __init__(self, connection: sa.Connection) -> None:
+        self._connection = connection
+
+    def insert(self, rows: list[dict[str, Any]]) -> None:
+        """Add new tasks, given as rows of `row_of`."""
+        self._connection.execute(tasks.insert(), rows)
+
+    def get(self, task_id: str) -> Task | None:
+        """The task of that id, unless deleted."""
+        row = self._connection.execute(SELECT_TASK, {"task_id": task_id}).fetchone()
+        return task_of(row) if row else None
+
+    def start(self, task_id: str, at: datetime, max_attempts: int) -> Task | None:
+        """PENDING or RUNNING to RUNNING with one attempt more, or None where that is not possible any more."""
+        changed = self._connection.execute(
+            tasks.update()
+            .where(
+                tasks.c.id == task_id,
+                tasks.c.status.in_((TaskStatus.PENDING, TaskStatus.RUNNING)),
+                tasks.c.attempt < max_attempts,
+            )
+            .values(
+                status=TaskStatus.RUNNING,
+                attempt=tasks.c.attempt + 1,
+                progress=0.0,
+                started_at=sa.func.coalesce(tasks.c.started_at, at.timestamp()),
+            )
+        )
+        return self.get(task_id) if changed.rowcount else None
+
+    def progress(self, task_id: str, attempt: int, fraction: float) -> bool:
+        """Note how far an attempt is. False where the attempt is not the current one any more: stop working."""
+        changed = self._connection.execute(
+            tasks.update()
+            .where(tasks.c.id == task_id, tasks.c.attempt == attempt, tasks.c.status == TaskStatus.RUNNING)
+            .values(progress=fraction)
+        )
+        return bool(changed.rowcount)
+
+    def finish(
+        self,
+        task_id: str,
+        attempt: int,
+        status: TaskStatus,
+        *,
+        at: datetime,
+        credits: int,
+        outputs: Iterable[str] = (),
+        failure: Failure | None = None,
+        applied: Mapping[str, Any] | None = None,
+    ) -> bool:
+        """RUNNING to SUCCEEDED or FAILED, by the attempt that did it. False where it is not the current one."""
+        changed = self._connection.execute(
+            tasks.update()
+            .where(tasks.c.id == task_id, tasks.c.attempt == attempt, tasks.c.status == TaskStatus.RUNNING)
+            .values(
+                status=status,
+                finished_at=at.timestamp(),
+                credits=credits,
+                progress=1.0 if status is TaskStatus.SUCCEEDED else tasks.c.progress,
+                outputs=json.dumps(list(outputs)),
+                failure=failure.message if failure else None,
+                failure_code=failure.code if failure else None,
+                applied=json.dumps(dict(applied or {}), ensure_ascii=False),
+            )
+        )
+        return bool(changed.rowcount)
+
+    def cancel(self, task_id: str, at: datetime) -> bool:
+        """Any status that is not terminal to CANCELLED, hidden from then on."""
+        changed = self._connection.execute(
+            tasks.update()
+            .where(tasks.c.id == task_id, UNFINISHED)
+            .values(status=TaskStatus.CANCELLED, finished_at=at.timestamp(), deleted_at=at.timestamp(), credits=0)
+        )
+        return bool(changed.rowcount)
+
+    def hide(self, task_id: str, at: datetime) -> bool:
+        """Delete a finished task: the row stays for the books, its outputs are no longer named."""
+        changed = self._connection.execute(
+            tasks.update()
+            .where(tasks.c.id == task_id, ~UNFINISHED, tasks.c.deleted_at.is_(None))
+            .values(deleted_at=at.timestamp(), outputs="[]")
+        )
+        return bool(changed.rowcount)
+
+    def waiting(self, of_each: int) -> list[Waiting]:
+        """The oldest tasks that nobody admitted yet, at most `of_each` of every account."""
+        rank = (
+            sa.func.row_number()
+            .over(partition_by=tasks.c.account, order_by=(tasks.c.created_at, tasks.c.id))
+            .label("rank")
+        )
+        ranked = (
+            sa.select(
+                tasks.c.id, tasks.c.account, tasks.c.model, tasks.c.engine, tasks.c.status, tasks.c.created_at, rank
+            )
+            .where(tasks.c.admitted_at.is_(None), WAITING)
+            .subquery()
+        )
+        rows = self._connection.execute(sa.select(ranked).where(ranked.c.rank <= of_each))
+        return [
+            Waiting(row.id, row.account, row.model, row.engine, row.status == TaskStatus.THROTTLED, row.created_at)
+            for row in rows
+        ]
+
+    def active(self) -> dict[tuple[str, str], int]:
+        """How many admitted and unfinished tasks each account has of each model."""
+        rows = self._connection.execute(
+            sa.select(tasks.c.account, tasks.c.model, sa.func.count())
+            .where(UNFINISHED, tasks.c.admitted_at.is_not(None))
+            .group_by(tasks.c.account, tasks.c.model)
+        )
+        return {(row[0], row[1]): row[2] for row in rows}
+
+    def admit(self, task_ids: Sequence[str], at: datetime) -> None:
+        """Waiting tasks become PENDING and admitted."""
+        self._connection.execute(
+            tasks.update().where(tasks.c.id.in_(task_ids)).values(status=TaskStatus.PENDING, admitted_at=at.timestamp())
+        )
+
+    def throttle(self, task_ids: Sequence[str]) -> None:
+        """Waiting tasks become THROTTLED: stored, over their account's cap."""
+        self._connection.execute(
+            tasks.update().where(tasks.c.id.in_(task_ids), WAITING).values(status=TaskStatus.THROTTLED)
+        )
+
+    def generations_since(self, account: str, since: datetime) -> dict[str, int]:
+        """How many tasks of each model an account made since a moment."""
+        rows = self._connection.execute(
+            sa.select(tasks.c.model, sa.func.count())
+            .where(tasks.c.account == account, tasks.c.created_at >= since.timestamp())
+            .group_by(tasks.c.model)
+        )
+        return {row[0]: row[1] for row in rows}
+
+    def credits_between(self, account: str, start: datetime, before: datetime) -> list[tuple[float, str, int]]:
+        """What finished tasks of an account cost: moment of creation, model, credits."""
+        rows = self._connection.execute(
+            sa.select(tasks.c.created_at, tasks.c.model, tasks.c.credits)
+            .where(
+                tasks.c.account == account,
+                tasks.c.created_at >= start.timestamp(),
+                tasks.c.created_at < before.timestamp(),
+                tasks.c.credits > 0,
+            )
+            .order_by(tasks.c.created_at)
+        )
+        return [(row[0], row[1], row[2]) for row in rows]
+
+    def counts(self) -> dict[str, int]:
+        """How many unfinished tasks there are in each status."""
+        rows = self._connection.execute(
+            sa.select(tasks.c.status, sa.func.count()).where(UNFINISHED).group_by(tasks.c.status)
+        )
+        return {row[0]: row[1] for row in rows}

@@ -1,0 +1,77 @@
+"""Rows of uploads."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from refilm.domain.upload import Upload
+from refilm.store.tables import uploads
+
+
+def upload_of(row: sa.Row[Any]) -> Upload:
+    """The upload in a row of the table."""
+    return Upload(
+        id=row.id,
+        account=row.account,
+        filename=row.filename,
+        created_at=datetime.fromtimestamp(row.created_at, UTC),
+        expires_at=datetime.fromtimestamp(row.expires_at, UTC),
+        key=row.key,
+        size=row.size,
+        kind=row.kind,
+        facts=json.loads(row.facts) if row.facts is not None else None,
+        problem=row.problem,
+    )
+
+
+class UploadRows:
+    """Uploads within one transaction."""
+
+    def __init__(self, connection: sa.Connection) -> None:
+        self._connection = connection
+
+    def insert(self, upload: Upload) -> None:
+        """Add an upload that has no bytes yet."""
+        self._connection.execute(
+            uploads.insert().values(
+                id=upload.id,
+                account=upload.account,
+                filename=upload.filename,
+                created_at=upload.created_at.timestamp(),
+                expires_at=upload.expires_at.timestamp(),
+            )
+        )
+
+    def get(self, upload_id: str) -> Upload | None:
+        """The upload of that id."""
+        row = self._connection.execute(sa.select(uploads).where(uploads.c.id == upload_id)).fetchone()
+        return upload_of(row) if row else None
+
+    def complete(
+        self,
+        upload_id: str,
+        *,
+        key: str,
+        size: int,
+        kind: str | None,
+        facts: Mapping[str, Any] | None,
+        problem: str | None,
+    ) -> bool:
+        """Note that the bytes arrived and what they are. False where they had arrived before."""
+        changed = self._connection.execute(
+            uploads.update()
+            .where(uploads.c.id == upload_id, uploads.c.key.is_(None))
+            .values(
+                key=key,
+                size=size,
+                kind=kind,
+                facts=json.dumps(dict(facts)) if facts is not None else None,
+                problem=problem,
+            )
+        )
+        return bool(changed.rowcount)

@@ -1,0 +1,143 @@
+"""One thread that commits for everybody: what is handed in while a commit runs shares the next one.
+
+On SQLite a durable commit costs an fsync whatever it holds, and only one connection may write at a time; grouping
+makes both cheap. Knows nothing of tables beyond the task insert that it batches.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Any
+
+import sqlalchemy as sa
+
+from refilm.errors import RefilmError, StorageFull, Unavailable
+from refilm.store.sql import Transaction
+
+#: How many changes may share a commit: enough to hide the fsync, few enough to keep one commit short.
+BATCH = 64
+
+
+@dataclass
+class Change:
+    """Something to write: either a new task's row, or a function of a transaction."""
+
+    work: Callable[[Transaction], Any] | None
+    row: dict[str, Any] | None = None
+    done: Future[Any] = field(default_factory=Future)
+    result: Any = None
+    error: BaseException | None = None
+
+
+def translated(error: BaseException) -> BaseException:
+    """A database's error in our words; errors of ours pass as they are."""
+    if isinstance(error, RefilmError) or not isinstance(error, sa.exc.DBAPIError):
+        return error
+    text = str(error.orig).lower()
+    if "full" in text or "disk i/o" in text:
+        told: RefilmError = StorageFull("The disk of the database is full.")
+    else:
+        told = Unavailable("The database cannot be written at the moment.")
+    told.__cause__ = error
+    return told
+
+
+class GroupCommitWriter:
+    """Runs changes in transactions on one connection, in the order they were handed in."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+        self._changes: queue.SimpleQueue[Change | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="refilm-writer", daemon=True)
+        self._closed = False
+        self._thread.start()
+
+    def submit(self, change: Change) -> Future[Any]:
+        """Hand in a change; its future is done after the commit that holds it."""
+        if self._closed:
+            raise Unavailable("The database is closed.")
+        self._changes.put(change)
+        return change.done
+
+    def close(self) -> None:
+        """Finish what was handed in and end the thread."""
+        if not self._closed:
+            self._closed = True
+            self._changes.put(None)
+            self._thread.join()
+
+    def _run(self) -> None:
+        last = False
+        while not last:
+            batch, last = self._gather()
+            if batch:
+                self._commit(batch)
+
+    def _gather(self) -> tuple[list[Change], bool]:
+        """The next changes, waiting for at least one; and whether no more will come."""
+        batch: list[Change] = []
+        change = self._changes.get()
+        while change is not None:
+            batch.append(change)
+            if len(batch) == BATCH:
+                return batch, False
+            try:
+                change = self._changes.get_nowait()
+            except queue.Empty:
+                return batch, False
+        return batch, True
+
+    def _commit(self, batch: list[Change]) -> None:
+        try:
+            with self._engine.begin() as connection:
+                transaction = Transaction(connection)
+                for run in runs_of(batch):
+                    self._apply(transaction, run)
+        except BaseException as error:  # whatever it is, nobody may wait for ever
+            for change in batch:
+                change.done.set_exception(change.error or translated(error))
+            return
+        for change in batch:
+            if change.error is not None:
+                change.done.set_exception(change.error)
+            else:
+                change.done.set_result(change.result)
+
+    def _apply(self, transaction: Transaction, run: list[Change]) -> None:
+        """Apply changes that belong together; one that fails alone takes no other with it."""
+        if run[0].row is None:
+            self._apply_one(transaction, run[0])
+            return
+        try:
+            with transaction.connection.begin_nested():
+                transaction.tasks.insert([change.row for change in run if change.row is not None])
+        except sa.exc.IntegrityError:
+            for change in run:
+                self._apply_one(transaction, change)
+
+    def _apply_one(self, transaction: Transaction, change: Change) -> None:
+        try:
+            with transaction.connection.begin_nested():
+                if change.row is not None:
+                    transaction.tasks.insert([change.row])
+                elif change.work is not None:
+                    change.result = change.work(transaction)
+        except sa.exc.OperationalError:
+            raise  # the disk or the database, not this change: the whole batch fails
+        except Exception as error:
+            change.error = translated(error)
+
+
+def runs_of(batch: list[Change]) -> list[list[Change]]:
+    """Split a batch so that neighbouring task inserts stand together and every function alone."""
+    runs: list[list[Change]] = []
+    for change in batch:
+        if change.row is not None and runs and runs[-1][0].row is not None:
+            runs[-1].append(change)
+        else:
+            runs.append([change])
+    return runs
