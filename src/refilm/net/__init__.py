@@ -1,0 +1,1 @@
+"""The way out: who may be dialled, and the one HTTP client that dials."""
