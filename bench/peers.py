@@ -1,0 +1,194 @@
+"""The servers that bench/api.py puts side by side: how each is started, and what a create and a poll look like there.
+
+Every server listens on 127.0.0.1 and is stopped by its own id when its context ends.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import psutil
+from refilm.testing import make_clip
+
+HERE = Path(__file__).parent
+ENVIRONMENTS = HERE.parent / ".cache" / "bench"
+BIN = Path(sys.executable).parent
+LITELLM = "1.106.2"
+START_SECONDS = 120.0
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request to repeat. body: JSON to POST, or None to GET."""
+
+    url: str
+    headers: tuple[str, ...] = ()
+    body: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Peer:
+    """A running server. note: what a reader must know to read its numbers."""
+
+    name: str
+    create: Call
+    poll: Call
+    process: int
+    note: str
+
+    @property
+    def resident_megabytes(self) -> float:
+        """Memory of the server's process and of what it has started."""
+        root = psutil.Process(self.process)
+        return float(sum(part.memory_info().rss for part in [root, *root.children(recursive=True)]) / 1e6)
+
+
+@contextmanager
+def refilm(scratch: Path) -> Iterator[Peer]:
+    """Our own server with no worker, so that no edit takes the processor from the creates that are measured."""
+    data, port = scratch / "refilm", free_port()
+    settings = {"REFILM_WORKERS": "0", "REFILM_LOG_LEVEL": "warning"}
+    command = [BIN / "refilm", "serve", "--host", "127.0.0.1", "--port", str(port), "--data", data]
+    with serving(command, f"http://127.0.0.1:{port}/ready", scratch / "refilm.log", settings) as process:
+        made = subprocess.run(
+            [BIN / "refilm", "keys", "create", "bench", "--data", data], check=True, capture_output=True, text=True
+        )
+        base, key = f"http://127.0.0.1:{port}/v1", made.stdout.strip()
+        headers = (f"authorization: Bearer {key}", "x-runway-version: 2024-11-06")
+        clip = make_clip(scratch / "clip.mp4", seconds=2)
+        body = {"model": "gen4_aleph", "promptText": "make it warm", "videoUri": upload(base, headers, clip), "seed": 7}
+        create = Call(f"{base}/video_to_video", headers, body)
+        poll = Call(f"{base}/tasks/{ask(create)['id']}", headers)
+        note = "stores every task durably (fsync before the answer) and polls from its own rows"
+        yield Peer("refilm", create, poll, process, note)
+
+
+@contextmanager
+def litellm(scratch: Path) -> Iterator[Peer]:
+    """LiteLLM's proxy, one worker, in front of a stand-in for Runway that answers from memory."""
+    python = litellm_environment()
+    port, upstream = free_port(), free_port()
+    mock = [sys.executable, HERE / "mock_upstream.py", "--port", str(upstream)]
+    settings = {
+        "UPSTREAM_URL": f"http://127.0.0.1:{upstream}/v1",
+        "LITELLM_MASTER_KEY": "sk-bench",
+        "LITELLM_LOCAL_MODEL_COST_MAP": "True",
+        "NO_PROXY": "127.0.0.1",
+    }
+    command = [python.with_name("litellm"), "--config", HERE / "litellm_proxy.yaml", "--host", "127.0.0.1"]
+    command += ["--port", str(port), "--num_workers", "1"]
+    base = f"http://127.0.0.1:{port}"
+    with (
+        serving(mock, f"http://127.0.0.1:{upstream}/v1/tasks/none", scratch / "mock.log", {}, ready=404),
+        serving(command, f"{base}/health/liveliness", scratch / "litellm.log", settings) as process,
+    ):
+        headers = ("authorization: Bearer sk-bench",)
+        body = {"model": "aleph", "prompt": "make it warm", "videoUri": "https://example.com/in.mp4", "seed": 7}
+        create = Call(f"{base}/v1/videos", headers, body)
+        poll = Call(f"{base}/v1/videos/{ask(create)['id']}", headers)
+        note = "stores nothing; every create and poll asks the stand-in upstream, which shares the machine"
+        yield Peer(f"litellm {LITELLM}", create, poll, process, note)
+
+
+@contextmanager
+def bare_asgi(scratch: Path) -> Iterator[Peer]:
+    """A callable on uvicorn that reads the body and answers a constant: the ceiling of HTTP here."""
+    port = free_port()
+    url = f"http://127.0.0.1:{port}/"
+    with serving(
+        [sys.executable, HERE / "bare_asgi.py", "--port", str(port)], url, scratch / "bare.log", {}
+    ) as process:
+        body = {"model": "gen4_aleph", "promptText": "make it warm", "videoUri": "runway://bench", "seed": 7}
+        yield Peer("bare ASGI", Call(url, (), body), Call(url), process, "does nothing at all")
+
+
+@contextmanager
+def serving(
+    command: Sequence[str | Path], probe: str, log: Path, settings: dict[str, str], ready: int = 200
+) -> Iterator[int]:
+    """Run `command` until `probe` answers with the status `ready`; yields its process id and ends it afterwards."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("REFILM_")}
+    with log.open("wb") as written:
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=written, stderr=written, env={**clean, **settings}
+        )
+    try:
+        wait_for(probe, ready, process, log)
+        yield process.pid
+    finally:
+        process.terminate()
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def wait_for(probe: str, ready: int, process: subprocess.Popen[bytes], log: Path) -> None:
+    """Return once `probe` answers with the status `ready`; raises RuntimeError with the log when it never does."""
+    give_up = time.monotonic() + START_SECONDS
+    while time.monotonic() < give_up and process.poll() is None:
+        try:
+            if httpx2.get(probe, trust_env=False).status_code == ready:
+                return
+        except httpx2.TransportError:
+            pass
+        time.sleep(0.2)
+    raise RuntimeError(f"{probe} never answered {ready}:\n{log.read_text(errors='replace')[-3000:]}")
+
+
+def litellm_environment() -> Path:
+    """The interpreter of an environment that has LiteLLM's proxy, made on the first run."""
+    folder = ENVIRONMENTS / f"litellm-{LITELLM}"
+    python, stamp = folder / "bin" / "python", folder / ".made"
+    if not stamp.exists():
+        shutil.rmtree(folder, ignore_errors=True)
+        print(f"installing litellm[proxy] {LITELLM} into {folder} ...", file=sys.stderr)
+        subprocess.run([BIN / "uv", "venv", "--quiet", "--python", sys.executable, folder], check=True)
+        install = [BIN / "uv", "pip", "install", "--quiet", "--python", python, f"litellm[proxy]=={LITELLM}"]
+        subprocess.run(install, check=True)
+        stamp.touch()
+    return python
+
+
+def upload(base: str, headers: Sequence[str], clip: Path) -> str:
+    """Bring `clip` to our server by the two steps of the contract; the `runway://` URI."""
+    named = dict(header.split(": ", 1) for header in headers)
+    slot = httpx2.post(f"{base}/uploads", json={"filename": clip.name, "type": "ephemeral"}, headers=named)
+    slot.raise_for_status()
+    told = slot.json()
+    with clip.open("rb") as content:
+        sent = httpx2.post(told["uploadUrl"], data=told["fields"], files={"file": (clip.name, content, "video/mp4")})
+    sent.raise_for_status()
+    return str(told["runwayUri"])
+
+
+def ask(call: Call) -> dict[str, Any]:
+    """Make the call once and return its JSON; anything but 200 ends the bench."""
+    headers = dict(header.split(": ", 1) for header in call.headers)
+    method = "GET" if call.body is None else "POST"
+    answer = httpx2.request(method, call.url, headers=headers, json=call.body, timeout=60, trust_env=False)
+    if answer.status_code != 200:
+        raise RuntimeError(f"{method} {call.url} answered {answer.status_code}: {answer.text[:500]}")
+    body: dict[str, Any] = json.loads(answer.content)
+    return body
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 that nobody listens on at this moment."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
