@@ -1,0 +1,124 @@
+"""`refilm serve` as a process of its own: started, asked for a key, stopped or killed by its own id.
+
+Talks to it as a stranger would: the command line, the environment, HTTP. Imports nothing of Refilm.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import httpx2
+import psutil
+
+REFILM = Path(sys.executable).with_name("refilm")
+
+#: How long a server may take to become ready, in seconds: generous, because two cores may be busy with other things.
+PATIENCE = 60.0
+
+
+class ServerProcess:
+    """A server on a free port of 127.0.0.1 over the data directory `data`; a context manager."""
+
+    def __init__(self, data: Path, settings: Mapping[str, str] | None = None) -> None:
+        self.data = data
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.log = data.parent / f"{data.name}-{self.port}.log"
+        self._settings = dict(settings or {})
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.stop()
+
+    def start(self) -> Self:
+        """Start it and wait until /ready says yes."""
+        command = [REFILM, "serve", "--host", "127.0.0.1", "--port", str(self.port), "--data", self.data]
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment(self._settings)
+            )
+        self._wait_until_ready()
+        return self
+
+    def _wait_until_ready(self) -> None:
+        give_up = time.monotonic() + PATIENCE
+        while time.monotonic() < give_up:
+            if self._running().poll() is not None:
+                raise RuntimeError(f"the server ended while starting:\n{self.told()}")
+            try:
+                if httpx2.get(f"{self.url}/ready", trust_env=False).status_code == 200:
+                    return
+            except httpx2.TransportError:
+                pass
+            time.sleep(0.1)
+        self.kill()
+        raise RuntimeError(f"the server was not ready after {PATIENCE:.0f} s:\n{self.told()}")
+
+    def stop(self) -> int:
+        """Ask it to end (SIGTERM), wait, and return its exit code. Fine to call twice."""
+        process = self._running()
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+        try:
+            return process.wait(30)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise RuntimeError(f"the server did not end after SIGTERM:\n{self.told()}") from None
+
+    def kill(self) -> None:
+        """End it without a word (SIGKILL): the process itself, not its children."""
+        process = self._running()
+        process.kill()
+        process.wait(30)
+
+    def children(self) -> list[psutil.Process]:
+        """The processes that it has started and that live, with theirs."""
+        return psutil.Process(self._running().pid).children(recursive=True)
+
+    @property
+    def resident_bytes(self) -> int:
+        """Memory of the server process, without its children."""
+        return int(psutil.Process(self._running().pid).memory_info().rss)
+
+    def new_key(self, name: str) -> str:
+        """The secret of a new key on this data directory."""
+        command = [REFILM, "keys", "create", name, "--data", self.data]
+        made = subprocess.run(
+            command, capture_output=True, text=True, timeout=PATIENCE, check=True, env=environment(self._settings)
+        )
+        return made.stdout.strip()
+
+    def told(self) -> str:
+        """What it has written so far."""
+        return self.log.read_text(errors="replace")
+
+    def _running(self) -> subprocess.Popen[bytes]:
+        if self._process is None:
+            raise RuntimeError("the server was never started")
+        return self._process
+
+
+def environment(settings: Mapping[str, str]) -> dict[str, str]:
+    """Our environment without its own REFILM_ and RUNWAYML_ values, with `settings`."""
+    own = {name: value for name, value in os.environ.items() if not name.startswith(("REFILM_", "RUNWAYML_"))}
+    return {**own, **settings}
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 that nobody listens on at this moment."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
