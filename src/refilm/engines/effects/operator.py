@@ -110,7 +110,7 @@ class Setting:
     """What an operator is prepared for: one clip, one seed, one set of parameters.
 
     size: (width, height) of the frames, even.  matrix: "709" or "601".  frame_rate: frames per second.
-    parameters: complete, as `OperatorSpec.resolve` gives them.  references: the request's pictures, (h, w, 3) RGB uint8.
+    parameters: complete, as `OperatorSpec.resolve` gives them.  references: the request's pictures, (h, w, 3) uint8.
     samples: (n, 3) colours of frames spread over the clip, as they arrive at this operator; asked for only where
     the operator's spec needs them, because the clip is read for it.
     """

@@ -1,0 +1,125 @@
+"""A colour mapping that gives one set of colours the distribution of another.
+
+Sliced optimal transport in Oklab (Pitie et al. 2007; Rabin et al. 2011): both sets are projected on random axes and
+their quantiles matched, again and again. The displacements are gathered on a coarse grid, smoothed, and completed
+where the clip has no colours by the linear Monge-Kantorovich map, which is safe everywhere but blunt. The result is a
+smooth function of colour that goes into the same table as any grade. 0.3 s.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from refilm.engines.effects.colour import Colours, from_oklab, to_oklab
+
+_NODES = 17
+#: The box of Oklab that the grid covers: L, a, b.
+_LOW, _HIGH = np.array([0.0, -0.35, -0.35]), np.array([1.0, 0.35, 0.35])
+#: How much of the lightness is left as it was: a palette may change more than the light.
+_KEPT_LIGHTNESS = 0.35
+_ROUNDS, _QUANTILES, _STEP = 24, 1024, 0.9
+
+Mapping = Callable[[Colours], Colours]
+
+
+def sample_picture(picture: NDArray[np.uint8], seed: int, count: int = 12_000) -> Colours:
+    """(n, 3) colours, 0..1, of a (h, w, 3) uint8 RGB picture made small."""
+    height, width = picture.shape[:2]
+    factor = min(1.0, 240 / max(height, width))
+    size = (max(1, round(width * factor)), max(1, round(height * factor)))
+    small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA).reshape(-1, 3)
+    drawn = np.random.default_rng((seed, 11)).choice(len(small), min(count, len(small)), replace=False)
+    return np.asarray(small[drawn] / 255.0)
+
+
+class ColourTransfer:
+    """A colour function, (..., 3) RGB to RGB, from the colours of a clip to those of a picture."""
+
+    def __init__(self, source: Colours, wanted: Colours, strength: float, seed: int) -> None:
+        """source, wanted: (n, 3) and (m, 3) RGB, 0..1.  strength: 0 changes nothing, 1 goes all the way."""
+        self._strength = strength
+        self._displacement = _displacement_grid(to_oklab(source), to_oklab(wanted), seed)
+
+    def __call__(self, rgb: Colours) -> Colours:
+        lab = to_oklab(rgb)
+        moved = _interpolate(self._displacement, lab.reshape(-1, 3)).reshape(lab.shape) * self._strength
+        moved[..., 0] *= 1 - _KEPT_LIGHTNESS
+        result = lab + moved
+        result[..., 0] = np.clip(result[..., 0], 0, 1)
+        return from_oklab(result)
+
+
+def _displacement_grid(source: Colours, wanted: Colours, seed: int) -> Colours:
+    """(17, 17, 17, 3): by how much each colour of the grid moves."""
+    from scipy.ndimage import gaussian_filter
+
+    gathered = _scatter(source, _sliced_transport(source, wanted, seed) - source)
+    smooth = np.stack([gaussian_filter(gathered[..., k], 1.1) for k in range(4)], -1)
+    axes = [np.linspace(low, high, _NODES) for low, high in zip(_LOW, _HIGH, strict=True)]
+    nodes = np.stack(np.meshgrid(*axes, indexing="ij"), -1)
+    fallback = _linear_map(source, wanted)(nodes) - nodes
+    doubt = len(source) * 2e-4
+    mixed = (smooth[..., :3] + doubt * fallback) / (smooth[..., 3:] + doubt)
+    return np.stack([gaussian_filter(mixed[..., k], 0.8) for k in range(3)], -1)
+
+
+def _sliced_transport(source: Colours, wanted: Colours, seed: int) -> Colours:
+    """Where each colour of `source` goes so that together they are distributed like `wanted`."""
+    random = np.random.default_rng((seed, 12))
+    levels = np.linspace(0, 1, _QUANTILES)
+    moved = source.copy()
+    for _ in range(_ROUNDS):
+        axes, _ = np.linalg.qr(random.standard_normal((3, 3)))
+        here, there = moved @ axes, wanted @ axes
+        shift = np.empty_like(here)
+        for axis in range(3):
+            have, want = np.quantile(here[:, axis], levels), np.quantile(there[:, axis], levels)
+            shift[:, axis] = np.interp(here[:, axis], have, want) - here[:, axis]
+        moved = moved + _STEP * shift @ axes.T
+    return np.asarray(moved)
+
+
+def _linear_map(source: Colours, wanted: Colours) -> Mapping:
+    """The linear map between the two sets' means and covariances (Monge-Kantorovich)."""
+
+    def power(matrix: Colours, exponent: float) -> Colours:
+        values, vectors = np.linalg.eigh(matrix)
+        return np.asarray((vectors * np.maximum(values, 1e-9) ** exponent) @ vectors.T)
+
+    here, there = (np.cov(colours.T) + np.eye(3) * 1e-5 for colours in (source, wanted))
+    root, inverse = power(here, 0.5), power(here, -0.5)
+    matrix = inverse @ power(root @ there @ root, 0.5) @ inverse
+    return lambda colours: (colours - source.mean(0)) @ matrix + wanted.mean(0)
+
+
+def _corners(colours: Colours) -> tuple[NDArray[np.intp], Colours]:
+    """The grid cell of each colour and its place within, 0..1."""
+    place = np.clip((colours - _LOW) / (_HIGH - _LOW), 0, 1) * (_NODES - 1)
+    cell = np.minimum(place.astype(np.intp), _NODES - 2)
+    return cell, place - cell
+
+
+def _scatter(colours: Colours, values: Colours) -> Colours:
+    """(17, 17, 17, 4): values summed on the nodes around their colours, and the sum of the weights."""
+    cell, within = _corners(colours)
+    total = np.zeros((_NODES, _NODES, _NODES, 4))
+    weighted = np.concatenate([values, np.ones((len(values), 1))], 1)
+    for corner in itertools.product((0, 1), repeat=3):
+        weight = np.prod(np.where(corner, within, 1 - within), axis=1)[:, None]
+        np.add.at(total, tuple((cell + corner).T), weighted * weight)
+    return total
+
+
+def _interpolate(grid: Colours, colours: Colours) -> Colours:
+    """The grid's values at `colours`, trilinear."""
+    cell, within = _corners(colours)
+    result = np.zeros((len(colours), grid.shape[-1]))
+    for corner in itertools.product((0, 1), repeat=3):
+        weight = np.prod(np.where(corner, within, 1 - within), axis=1)[:, None]
+        result += weight * grid[tuple((cell + corner).T)]
+    return result
