@@ -1,0 +1,91 @@
+"""Decoding one video stream in order, with sane timestamps, past damage.
+
+A damaged packet is skipped, as players do; a container damaged beyond reading ends the clip there. Whether anything
+came at all is for the caller to judge. Memory: the decoder's own reference frames.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from fractions import Fraction
+
+import av
+from av.container import InputContainer
+from av.video.stream import VideoStream
+
+from refilm.media.container import check_pixels
+
+#: How many pictures are decoded in search of one: key frames are seldom farther apart.
+_FARTHEST = 300
+
+
+class Decoder:
+    """Iterates over the pictures of one stream in presentation order.
+
+    damaged: packets that could not be decoded so far.
+    """
+
+    def __init__(self, container: InputContainer, stream: VideoStream, threads: int) -> None:
+        self._container = container
+        self._stream = stream
+        self.damaged = 0
+        stream.codec_context.thread_type = "AUTO"
+        stream.codec_context.thread_count = threads
+
+    def __iter__(self) -> Iterator[av.VideoFrame]:
+        """The pictures. Raises InvalidAsset where one is larger than we allow: a size may change in mid-stream."""
+        packets = self._container.demux(self._stream)
+        while True:
+            try:
+                packet = next(packets)
+            except StopIteration:
+                return
+            except av.FFmpegError:
+                self.damaged += 1
+                yield from self._decode(None)
+                return
+            yield from self._decode(packet)
+
+    def first_from(self, pts: int) -> av.VideoFrame | None:
+        """The picture shown at `pts`, looking forward from where the container stands; near it where that is far."""
+        found: av.VideoFrame | None = None
+        for picture in itertools.islice(self, _FARTHEST):
+            if picture.pts is not None and picture.pts > pts and found is not None:
+                break
+            found = picture
+        return found
+
+    def _decode(self, packet: av.Packet[VideoStream] | None) -> Iterator[av.VideoFrame]:
+        try:
+            pictures = self._stream.decode(packet)
+        except av.FFmpegError:
+            self.damaged += 1
+            return
+        for picture in pictures:
+            check_pixels(picture.width, picture.height)
+            yield picture
+
+
+class Clock:
+    """Gives every picture a presentation time, in whole units of the time base, strictly later than the one before.
+
+    A time that the clip states is kept as it is. A missing time becomes one frame after the last; one that stands
+    still or steps back a little becomes one tick after it; one that falls back by more than a second (streams glued
+    together) goes on at the frame rate.
+    """
+
+    def __init__(self, time_base: Fraction, frame_rate: Fraction) -> None:
+        self._second = 1 / time_base
+        self._step = max(1, round(self._second / frame_rate))
+        self._last: int | None = None
+
+    def place(self, pts: int | None) -> int:
+        """The time of the next picture, which says that it is shown at `pts`."""
+        if self._last is None:
+            self._last = pts if pts is not None else 0
+        elif pts is None or self._last - pts > self._second:
+            self._last += self._step
+        else:
+            self._last = max(pts, self._last + 1)
+        return self._last

@@ -1,0 +1,60 @@
+"""One picture of a clip, as planes. Everything that edits works on this; nothing else of FFmpeg leaves the folder."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+
+Plane = NDArray[np.uint8]
+
+
+class Frame:
+    """One upright picture in planar YUV 4:2:0, 8 bit, limited range (luma 16..235, chroma 16..240), even size.
+
+    y: (height, width) uint8.  u, v: (height / 2, width / 2) uint8. They are views of the codec's own memory, not
+    copies: the last axis is contiguous, rows may be padded. A decoded frame's planes must not be written, the
+    decoder still predicts from them; the planes of `ClipWriter.new_frame` are there to be filled.
+    index: 0 for the clip's first frame.  pts: presentation time in units of `time_base`.
+    duration: in the same units, 0 where unknown.  origin: the first frame's pts.
+    """
+
+    __slots__ = ("duration", "index", "origin", "picture", "pts", "time_base", "u", "v", "y")
+
+    def __init__(
+        self,
+        picture: av.VideoFrame,
+        *,
+        index: int,
+        pts: int,
+        time_base: Fraction,
+        origin: int = 0,
+        duration: int = 0,
+    ) -> None:
+        self.picture = picture
+        self.index = index
+        self.pts = pts
+        self.time_base = time_base
+        self.origin = origin
+        self.duration = duration
+        self.y, self.u, self.v = plane_views(picture)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height) in pixels."""
+        return self.picture.width, self.picture.height
+
+    @property
+    def time(self) -> Fraction:
+        """Seconds since the clip's first frame."""
+        return (self.pts - self.origin) * self.time_base
+
+
+def plane_views(picture: av.VideoFrame) -> tuple[Plane, ...]:
+    """The picture's 8-bit planes as (height, width) views; they keep the picture alive."""
+    return tuple(
+        np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)[: plane.height, : plane.width]  # type: ignore[call-overload]
+        for plane in picture.planes
+    )

@@ -1,0 +1,164 @@
+"""Reading a clip frame by frame, in the one form that is edited. One frame is alive at a time, whatever the length."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from types import TracebackType
+from typing import BinaryIO, Self
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+
+from refilm.domain.clip import ClipInfo
+from refilm.errors import InvalidAsset
+from refilm.media import colour
+from refilm.media.container import (
+    asset_errors,
+    audio_stream,
+    open_input,
+    origin_of,
+    use_only,
+    video_stream,
+)
+from refilm.media.decode import Clock, Decoder
+from refilm.media.frame import Frame
+from refilm.media.geometry import Size, even_size, fit_time_base, fit_within
+from refilm.media.probe import NOTHING_DECODES, describe, frame_rate_of, sample_aspect_of
+from refilm.media.upright import Upright
+
+_USUAL_RATE = Fraction(25)
+
+
+class FrameReader:
+    """The frames of a clip, in order, as `Frame`. A context manager; iterate once.
+
+    info: the clip's facts.  size: (width, height) of every frame.  matrix: "709" or "601", of every frame.
+    time_base: the unit of every frame's pts, the source's own where MP4 can carry it.  frame_rate: average, 25 where
+    the clip does not say.  damaged: packets skipped so far because they could not be decoded.
+    Times count from the clip's start: where sound begins before the picture, the first pts is above 0.
+    """
+
+    def __init__(
+        self,
+        source: BinaryIO,
+        *,
+        size: Size | None = None,
+        threads: int = 2,
+        max_seconds: Fraction | None = None,
+    ) -> None:
+        """Open the clip and decode its first picture.
+
+        source: a regular file with a descriptor.  size: None keeps the display size, rounded to even; otherwise the
+        centre is cut to that shape and scaled.  threads: of the decoder.  max_seconds: a clip that turns out to be
+        longer than this raises InvalidAsset while it is read, whatever its container claims.
+        Raises InvalidAsset where the clip cannot be used.
+        """
+        self._container = open_input(source)
+        try:
+            self._stream = video_stream(self._container)
+            use_only(self._container, self._stream)
+            audio = audio_stream(self._container)
+            self._decoder = Decoder(self._container, self._stream, threads)
+            with asset_errors(NOTHING_DECODES):
+                self._pictures = iter(self._decoder)
+                first = next(self._pictures, None)
+            if first is None:
+                raise InvalidAsset(NOTHING_DECODES)
+            self.info: ClipInfo = describe(source, self._container, self._stream, audio, first)
+        except BaseException:
+            self._container.close()
+            raise
+        self._first = first
+        self._source_base = self._stream.time_base or Fraction(1, 90_000)
+        self._origin = origin_of(self._stream, audio)
+        self._max_seconds = max_seconds
+        self.time_base = fit_time_base(self._source_base)
+        self.frame_rate = frame_rate_of(self._stream) or _USUAL_RATE
+        self.size = size or even_size((self.info.width, self.info.height))
+        self.matrix = colour.output_matrix(self.info.matrix)
+
+    @property
+    def damaged(self) -> int:
+        """Packets skipped so far because they could not be decoded."""
+        return self._decoder.damaged
+
+    def __iter__(self) -> Iterator[Frame]:
+        upright = Upright(self.size, self.matrix, self.info.matrix)
+        clock = Clock(self._source_base, self.frame_rate)
+        aspect = sample_aspect_of(self._stream)
+        origin: int | None = None
+        with asset_errors(NOTHING_DECODES):
+            for index, picture in enumerate(itertools.chain([self._first], self._pictures)):
+                pts = self._placed(clock.place(picture.pts))
+                origin = pts if origin is None else origin
+                self._check_length((pts - origin) * self.time_base)
+                yield Frame(
+                    upright(picture, aspect),
+                    index=index,
+                    pts=pts,
+                    time_base=self.time_base,
+                    origin=origin,
+                    duration=round((picture.duration or 0) * self._source_base / self.time_base),
+                )
+
+    def pictures_near(self, times: Sequence[Fraction]) -> Iterator[av.VideoFrame]:
+        """The decoded pictures shown at these seconds after the start, each once, by seeking. Ends the reader's use."""
+        start = self._stream.start_time or 0
+        last: int | None = None
+        for time in times:
+            wanted = start + round(time / self._source_base)
+            try:
+                self._container.seek(wanted, stream=self._stream)
+            except av.FFmpegError:
+                if last is None:
+                    yield self._first
+                return
+            picture = self._decoder.first_from(wanted)
+            if picture is not None and picture.pts is not None and (last is None or picture.pts > last):
+                last = picture.pts
+                yield picture
+
+    def _placed(self, pts: int) -> int:
+        """A time of the source's clock, in its units, as one of ours: exact wherever the time base is kept."""
+        return round((pts * self._source_base - self._origin) / self.time_base)
+
+    def _check_length(self, time: Fraction) -> None:
+        if self._max_seconds is not None and time >= self._max_seconds:
+            raise InvalidAsset(f"The clip is longer than {float(self._max_seconds):g} seconds. Send a shorter one.")
+
+    def close(self) -> None:
+        """Let go of the decoder. The file stays open."""
+        self._container.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def sample_frames(source: BinaryIO, count: int, longest: int = 320) -> list[NDArray[np.uint8]]:
+    """`count` frames spread evenly over the clip, as (height, width, 3) uint8 RGB, upright, for its colours.
+
+    longest: the longer side's pixels at most. A clip of fewer frames, or one that cannot be searched, gives fewer.
+    Raises InvalidAsset where the clip cannot be used.
+    """
+    with FrameReader(source, threads=1) as reader:
+        shown = fit_within((reader.info.width, reader.info.height), longest)
+        upright = Upright(even_size(shown), reader.matrix, reader.info.matrix)
+        aspect = sample_aspect_of(reader._stream)
+        times = [reader.info.duration * (2 * index + 1) / (2 * count) for index in range(count)]
+        with asset_errors(NOTHING_DECODES):
+            return [_rgb(upright(picture, aspect), reader.matrix) for picture in reader.pictures_near(times)]
+
+
+def _rgb(picture: av.VideoFrame, matrix: str) -> NDArray[np.uint8]:
+    """A picture in the one form as (height, width, 3) RGB."""
+    source = colour.scaler_target(matrix)
+    rgb = picture.to_ndarray(format="rgb24", src_colorspace=source, src_color_range=1, dst_color_range=2)
+    return np.asarray(rgb, np.uint8)

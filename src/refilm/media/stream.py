@@ -1,0 +1,168 @@
+"""The assembly line of an edit: decode, process and encode at the same time, in constant memory.
+
+Decoding and processing have a thread each, encoding stays on the caller's; FFmpeg and the kernels release the GIL, so
+both cores work. Between them lie lanes of a few frames. Whatever fails anywhere stops the whole line and is raised at
+the caller.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from fractions import Fraction
+from typing import BinaryIO, Generic, TypeVar
+
+from refilm.media.frame import Frame
+from refilm.media.geometry import Size
+from refilm.media.read import FrameReader
+from refilm.media.write import ClipWriter, Written
+
+#: Frames that may wait between two stations. More would not run faster, only hold more memory.
+LANE_LENGTH = 3
+
+#: process(before, after) fills all planes of `after` from `before`; frames come in order, on one thread.
+Process = Callable[[Frame, Frame], None]
+_Item = TypeVar("_Item")
+
+
+class Stopped(Exception):
+    """The lane was stopped from the other side."""
+
+
+class Lane(Generic[_Item]):
+    """A queue of few places between two threads that either side can end. Iterate to receive.
+
+    longest: the most items that ever waited.
+    """
+
+    def __init__(self, places: int = LANE_LENGTH) -> None:
+        self._places = places
+        self._items: deque[_Item] = deque()
+        self._changed = threading.Condition()
+        self._ended = self._stopped = False
+        self._error: BaseException | None = None
+        self.longest = 0
+
+    def put(self, item: _Item) -> None:
+        """Wait for a place and lay `item` down. Raises Stopped once the receiver has left."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._stopped or len(self._items) < self._places)
+            if self._stopped:
+                raise Stopped
+            self._items.append(item)
+            self.longest = max(self.longest, len(self._items))
+            self._changed.notify_all()
+
+    def end(self, error: BaseException | None = None) -> None:
+        """Nothing more will come; `error`, if any, is raised at the receiver after the items that wait."""
+        with self._changed:
+            self._ended, self._error = True, error
+            self._changed.notify_all()
+
+    def stop(self) -> None:
+        """The receiver leaves: drop what waits and let no more in."""
+        with self._changed:
+            self._stopped = True
+            self._items.clear()
+            self._changed.notify_all()
+
+    def __iter__(self) -> Iterator[_Item]:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._stopped or self._ended or bool(self._items))
+                if not self._items:
+                    if self._error is not None:
+                        raise self._error
+                    return
+                item = self._items.popleft()
+                self._changed.notify_all()
+            yield item
+            del item
+
+
+def edit_frames(
+    source: BinaryIO,
+    output: BinaryIO,
+    process: Process | None,
+    *,
+    size: Size | None = None,
+    preset: str = "veryfast",
+    crf: int = 20,
+    on_frame: Callable[[int], None] | None = None,
+    keep_audio: bool = True,
+    max_seconds: Fraction | None = None,
+) -> Written:
+    """Edit every frame of `source` into `output`, an MP4 with the same timestamps and sound.
+
+    source, output: regular files with descriptors, output open for reading and writing.  process: None passes frames
+    through.  size: as for FrameReader.  on_frame(frames_done): called on this thread after each frame; may raise.
+    Blocking. Raises what process or on_frame raise, InvalidAsset, BadOutput, StorageFull; its threads have ended then.
+    """
+    with (
+        FrameReader(source, size=size, max_seconds=max_seconds) as reader,
+        ClipWriter(
+            output,
+            size=reader.size,
+            time_base=reader.time_base,
+            frame_rate=reader.frame_rate,
+            matrix=reader.matrix,
+            preset=preset,
+            crf=crf,
+            audio_from=source if keep_audio else None,
+        ) as writer,
+        _Line() as line,
+    ):
+        frames = line.station(reader, name="decode")
+        if process is not None:
+            frames = line.station(_processed(frames, process, writer), name="process")
+        for done, frame in enumerate(frames, 1):
+            writer.write(frame)
+            if on_frame is not None:
+                on_frame(done)
+        return writer.finish()
+
+
+def _processed(frames: Iterable[Frame], process: Process, writer: ClipWriter) -> Iterator[Frame]:
+    for before in frames:
+        after = writer.new_frame(before)
+        process(before, after)
+        yield after
+
+
+class _Line:
+    """Stations, each a thread that walks an iterable and lays its items on a lane. Leaving stops and joins them all."""
+
+    def __init__(self) -> None:
+        self._lanes: list[Lane[Frame]] = []
+        self._threads: list[threading.Thread] = []
+
+    def station(self, items: Iterable[Frame], *, name: str) -> Lane[Frame]:
+        lane: Lane[Frame] = Lane()
+        thread = threading.Thread(target=_run_station, args=(items, lane), name=f"refilm-{name}", daemon=True)
+        self._lanes.append(lane)
+        self._threads.append(thread)
+        thread.start()
+        return lane
+
+    def __enter__(self) -> _Line:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for lane in self._lanes:
+            lane.stop()
+        for thread in self._threads:
+            thread.join()
+
+
+def _run_station(items: Iterable[Frame], lane: Lane[Frame]) -> None:
+    """Walk `items` onto `lane`; whatever is raised travels along the lane."""
+    try:
+        for item in items:
+            lane.put(item)
+    except Stopped:
+        lane.end()
+    except BaseException as error:
+        lane.end(error)
+    else:
+        lane.end()

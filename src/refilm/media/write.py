@@ -1,0 +1,164 @@
+"""Writing an MP4 that browsers play: H.264, yuv420p, its index in front, the source's sound beside it.
+
+Everything goes through the output's descriptor; moving the index to the front reads back through the same one. Memory
+is the encoder's look-ahead, whatever the length.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from fractions import Fraction
+from types import TracebackType
+from typing import Any, BinaryIO, Self
+
+import av
+from av.video.frame import PictureType
+
+from refilm.errors import BadOutput, StorageFull
+from refilm.media import colour
+from refilm.media.audio import NO_AUDIO, AudioTrack
+from refilm.media.descriptor import Descriptor
+from refilm.media.frame import Frame
+from refilm.media.geometry import Size, check_even
+
+#: Rates that steer the encoder; timestamps are exact whatever they are.
+_SLOWEST, _FASTEST = Fraction(1), Fraction(240)
+
+
+@dataclass(frozen=True)
+class Written:
+    """What a finished writer leaves. frames: pictures.  bytes: of the file.
+
+    audio: {"action": "copied" | "transcoded" | "none", "codec": the output's codec or None, ...}, JSON values.
+    """
+
+    frames: int
+    audio: dict[str, Any] = field(default_factory=dict)
+    bytes: int = 0
+
+
+class ClipWriter:
+    """Encodes frames into a faststart MP4. A context manager; what it leaves is whole only after `finish`."""
+
+    def __init__(
+        self,
+        output: BinaryIO,
+        *,
+        size: Size,
+        time_base: Fraction,
+        frame_rate: Fraction,
+        matrix: str,
+        preset: str = "veryfast",
+        crf: int = 20,
+        threads: int = 2,
+        audio_from: BinaryIO | None = None,
+    ) -> None:
+        """output: a regular file open for reading and writing, with a descriptor; what it held is thrown away.
+
+        size: (width, height), even.  time_base: unit of the frames' pts.  frame_rate: average, steers the encoder only.
+        matrix: "709" or "601", of the frames.  threads: of the encoder; the file's bytes depend on it.
+        audio_from: the clip whose sound goes along.  Raises InvalidAsset where that cannot be read.
+        """
+        check_even(size)
+        self._output = output
+        os.ftruncate(output.fileno(), 0)
+        self._file = Descriptor(output)
+        self._size = size
+        self._frames = 0
+        self._durations: dict[int, int] = {}
+        self._container = av.open(
+            self._file, "w", format="mp4", options={"movflags": "+faststart"}, io_open=lambda *_: Descriptor(output)
+        )
+        self._stream = self._container.add_stream(
+            "libx264",
+            rate=min(max(frame_rate, _SLOWEST), _FASTEST),
+            options={"preset": preset, "crf": str(crf), "profile": "high"},
+            width=size[0],
+            height=size[1],
+            pix_fmt="yuv420p",
+            time_base=time_base,
+        )
+        self._stream.codec_context.thread_count = threads
+        self._stream.codec_context.sample_aspect_ratio = Fraction(1)
+        colour.flag_output(self._stream.codec_context, matrix)
+        self._audio = AudioTrack(audio_from, self._container) if audio_from is not None else None
+
+    def new_frame(self, like: Frame) -> Frame:
+        """A frame of the output's size whose planes are yours to fill, at the same place in time as `like`."""
+        picture = av.VideoFrame(*self._size, "yuv420p")
+        return Frame(
+            picture,
+            index=like.index,
+            pts=like.pts,
+            time_base=like.time_base,
+            origin=like.origin,
+            duration=like.duration,
+        )
+
+    def write(self, frame: Frame) -> None:
+        """Encode one frame. Frames come in the order of their pts, which must rise.
+
+        Raises ValueError for a frame of another size, BadOutput where the encoder fails, StorageFull on a full disk.
+        """
+        if frame.size != self._size:
+            raise ValueError(f"a frame of {frame.size} cannot go into a clip of {self._size}")
+        picture = frame.picture
+        picture.pict_type = PictureType.NONE  # else the encoder would repeat the source's choice of key frames
+        picture.pts, picture.time_base = frame.pts, frame.time_base
+        self._durations[frame.pts] = frame.duration
+        with _writing_errors():
+            self._mux(self._stream.encode(picture))
+        self._frames += 1
+
+    def finish(self) -> Written:
+        """Encode what is left, write the index to the front. Raises BadOutput where no frame was written."""
+        if self._frames == 0:
+            raise BadOutput("The edit produced no picture.")
+        with _writing_errors():
+            self._mux(self._stream.encode(None))
+            for packet in self._audio.until(None) if self._audio is not None else ():
+                self._container.mux_one(packet)
+            self._container.close()
+        audio = self._audio.record if self._audio is not None else dict(NO_AUDIO)
+        self._release()
+        return Written(self._frames, audio, os.fstat(self._output.fileno()).st_size)
+
+    def _mux(self, packets: list[av.Packet[Any]]) -> None:
+        """Mux pictures, and before each the sound that belongs before it."""
+        for packet in packets:
+            packet.duration = self._durations.pop(packet.pts or 0, 0)
+            time = (packet.dts or 0) * packet.time_base
+            for sound in self._audio.until(time) if self._audio is not None else ():
+                self._container.mux_one(sound)
+            self._container.mux_one(packet)
+
+    def _release(self) -> None:
+        """Close the demuxer, and keep PyAV from writing an index into a file that was given up."""
+        self._file.close()
+        if self._audio is not None:
+            self._audio.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._release()
+
+
+@contextmanager
+def _writing_errors() -> Iterator[None]:
+    """Errors of encoder and muxer become BadOutput, a full disk becomes StorageFull."""
+    try:
+        yield
+    except av.FFmpegError as error:
+        raise BadOutput("The edited clip could not be encoded.") from error
+    except OSError as error:
+        if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
+            raise StorageFull("There is no room for the edited clip.") from error
+        raise
