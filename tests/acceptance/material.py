@@ -1,0 +1,35 @@
+"""What the acceptance tests edit: small clips and a picture, made on the spot."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from refilm.testing import make_clip
+
+
+@dataclass(frozen=True)
+class Material:
+    """What the tests edit. clip: 2 s, 320x180, 25 fps, in colour.  long_clip: minutes of work for a slow edit.
+
+    picture: orange, to take colours from.
+    """
+
+    folder: Path
+    clip: Path
+    long_clip: Path
+    picture: Path
+
+
+def make_material(folder: Path) -> Material:
+    """Write the material into `folder`."""
+    picture = folder / "orange.png"
+    Image.fromarray(np.full((90, 160, 3), (230, 120, 20), np.uint8)).save(picture)
+    return Material(
+        folder,
+        make_clip(folder / "clip.mp4", seconds=2, size=(320, 180)),
+        make_clip(folder / "long.mp4", seconds=90, size=(960, 540)),
+        picture,
+    )
