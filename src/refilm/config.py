@@ -98,8 +98,8 @@ class Settings(BaseSettings):
     def limits(self, model: Model) -> ModelLimits:
         """What clips `model` takes."""
         if model is Model.ALEPH2:
-            return ModelLimits(min_seconds=2, max_seconds=self.aleph2_max_seconds, max_width=1920, max_height=1920)
-        return ModelLimits(min_seconds=0, max_seconds=self.gen4_aleph_max_seconds, max_width=3840, max_height=3840)
+            return ModelLimits(min_seconds=2, max_seconds=self.aleph2_max_seconds, long_side=1920, short_side=1080)
+        return ModelLimits(min_seconds=0, max_seconds=self.gen4_aleph_max_seconds, long_side=3840, short_side=2160)
 
     def engine_for(self, model: Model) -> str:
         """The engine that serves `model`."""

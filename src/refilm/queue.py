@@ -27,6 +27,13 @@ WORKFLOW = "refilm_task"
 POLL_SECONDS = 0.25
 
 
+class Interrupted(BaseException):
+    """The process is about to end: leave the workflow as it is, to be taken up at the next start.
+
+    Not an Exception, because the durable engine records every Exception as the workflow's end.
+    """
+
+
 class Step(Protocol):
     """Runs a function once: its result is recorded and given again when the workflow is taken up anew."""
 

@@ -9,6 +9,8 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any, Self
 
+from refilm.domain.clip import ClipInfo
+
 
 class Model(StrEnum):
     """The model names of the video_to_video endpoint that Refilm answers to."""
@@ -107,9 +109,23 @@ class EditRequest:
 
 @dataclass(frozen=True)
 class ModelLimits:
-    """What clips a model takes. Durations in seconds; None means no bound."""
+    """What clips a model takes. Durations in seconds; sides in pixels, of the picture as a viewer sees it."""
 
     min_seconds: float
     max_seconds: float
-    max_width: int
-    max_height: int
+    long_side: int
+    short_side: int
+
+    def problem(self, info: ClipInfo) -> str | None:
+        """Why a clip is outside these limits, as a sentence, or None where it is inside."""
+        seconds = float(info.duration)
+        if seconds < self.min_seconds:
+            return f"The clip lasts {seconds:.2f} s; this model takes clips of at least {self.min_seconds:g} s."
+        if seconds > self.max_seconds:
+            return f"The clip lasts {seconds:.2f} s; this model takes clips of at most {self.max_seconds:g} s."
+        if max(info.width, info.height) > self.long_side or min(info.width, info.height) > self.short_side:
+            return (
+                f"The clip is {info.width}x{info.height}; "
+                f"this model takes clips of at most {self.long_side}x{self.short_side}."
+            )
+        return None

@@ -147,6 +147,14 @@ class TaskRows:
         )
         return bool(changed.rowcount)
 
+    def hand_back(self, task_id: str, attempt: int) -> None:
+        """Undo the count of an attempt that its own worker gave up because it was told to stop."""
+        self._connection.execute(
+            tasks.update()
+            .where(tasks.c.id == task_id, tasks.c.attempt == attempt, tasks.c.status == TaskStatus.RUNNING)
+            .values(attempt=attempt - 1)
+        )
+
     def finish(
         self,
         task_id: str,

@@ -1,0 +1,195 @@
+"""Settings to parts: store, assets, queue, engines, service, app. The only file that names concrete classes."""
+
+from __future__ import annotations
+
+import fcntl
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, Any
+
+from fastapi import FastAPI
+
+from refilm.accounts import Accounts
+from refilm.admission import Admission, Caps
+from refilm.api.app import create_app
+from refilm.api.settings import ApiSettings
+from refilm.assets.fetch import Fetcher, FetchLimits
+from refilm.assets.local import LocalAssets
+from refilm.assets.signing import Signer
+from refilm.config import Settings
+from refilm.domain.uri import UriLimits
+from refilm.engines.registry import Registry
+from refilm.errors import Unavailable
+from refilm.intake import Intake
+from refilm.net.policy import Policy, parse_allow
+from refilm.queue import Queue
+from refilm.runner.process import Runner
+from refilm.service import Service, Terms
+from refilm.store.sql import Transaction
+from refilm.store.sqlite import SqliteStore, shared_engine
+from refilm.telemetry import metrics_registry
+from refilm.uploads import Uploads
+from refilm.workflow import Allowance, Workflow
+
+#: The pool of engines that run in child processes of this machine.
+LOCAL_POOL = "local"
+
+#: How many tasks may stand on the queue beyond those at work; enough that a worker never waits for admission.
+QUEUE_AHEAD = 8
+
+#: How often admission looks by itself, in case a wake was lost.
+SWEEP_SECONDS = 60.0
+
+SIGNING_KEY = "signing-1"
+
+
+def now() -> datetime:
+    """The clock of everything that is built here."""
+    return datetime.now(UTC)
+
+
+def open_store(settings: Settings) -> SqliteStore:
+    """The rows of the data folder, which is made where it is missing."""
+    settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return SqliteStore(settings.data / "refilm.sqlite")
+
+
+@contextmanager
+def open_accounts(settings: Settings) -> Iterator[Accounts]:
+    """The accounts alone, for commands beside a running server."""
+    store = open_store(settings)
+    try:
+        yield Accounts(store, now)
+    finally:
+        store.close()
+
+
+def lock_data(folder: Path) -> IO[str]:
+    """Make sure that no other server works on this folder. Whoever worked on it before is dead then.
+
+    Raises Unavailable. The lock lasts as long as the returned file is open, and ends with the process.
+    """
+    file = (folder / "lock").open("w")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as taken:
+        file.close()
+        raise Unavailable(f"Another Refilm server works on {folder}. Stop it, or use another --data.") from taken
+    return file
+
+
+def signing_secret(store: SqliteStore) -> bytes:
+    """The secret behind signed URLs, made at the first start."""
+
+    def change(tx: Transaction) -> bytes:
+        secret = tx.accounts.secret(SIGNING_KEY)
+        if secret is None:
+            secret = secrets.token_bytes(32)
+            tx.accounts.add_secret(SIGNING_KEY, secret, now())
+        return secret
+
+    return store.write(change).result()
+
+
+def fetch_policy(settings: Settings) -> Policy:
+    """Where inputs may be fetched from."""
+    ca_file = str(settings.fetch_ca_file) if settings.fetch_ca_file else None
+    return Policy(allow=tuple(parse_allow(text, ca_file) for text in settings.fetch_allow))
+
+
+def uri_limits(settings: Settings) -> UriLimits:
+    """How long input URIs may be."""
+    return UriLimits(max_video_data_chars=settings.max_video_data_uri, max_image_data_chars=settings.max_image_data_uri)
+
+
+def engine_options(settings: Settings) -> dict[str, Any]:
+    """The operator's settings for engines."""
+    return {"partial_edits": settings.partial_edits}
+
+
+@dataclass
+class Server:
+    """Every part of one server. `start` begins to work, `close` ends it; both are called once."""
+
+    settings: Settings
+    store: SqliteStore
+    queue: Queue
+    accounts: Accounts
+    admission: Admission
+    service: Service
+    workflow: Workflow
+    fetcher: Fetcher
+    app: FastAPI
+    lock: IO[str] = field(repr=False)
+
+    def start(self) -> None:
+        """Take up what an earlier run left, and begin to work."""
+        self.queue.run(self.workflow.run)
+        self.admission.wake()
+        self.queue.schedule(SWEEP_SECONDS, self.admission.wake, "admission")
+
+    def close(self) -> None:
+        """Hand back what runs, finish what is being written, and let go of everything."""
+        self.workflow.stop()
+        self.queue.close(seconds=5)
+        self.fetcher.close()
+        self.store.close()
+        self.lock.close()
+
+
+def build(settings: Settings, *, fetcher: Fetcher | None = None) -> Server:
+    """Put a server together. fetcher: in the place of the guarded one, for those who embed Refilm.
+
+    Raises Unavailable where another server works on the same data, NotFound where a model's engine is missing.
+    """
+    settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    lock = lock_data(settings.data)
+    registry = Registry(settings.engines)
+    for name in {settings.engine, *settings.routes.values()}:
+        registry.get(name)
+    store = open_store(settings)
+    assets = LocalAssets(settings.data / "assets")
+    signer = Signer([(SIGNING_KEY, signing_secret(store))])
+    fetcher = fetcher or Fetcher(
+        fetch_policy(settings),
+        FetchLimits(settings.max_video_bytes, settings.max_image_bytes, settings.fetch_seconds),
+    )
+    runner = Runner()
+    queue = Queue(
+        shared_engine(settings.data / "refilm.sqlite"), executor_id="embedded", pools={LOCAL_POOL: settings.workers}
+    )
+    window = settings.workers + QUEUE_AHEAD if settings.workers else 0
+    caps = Caps(settings.max_concurrent_tasks, window)
+    admission = Admission(store, queue.enqueue, lambda _: LOCAL_POOL, caps, now)
+    accounts = Accounts(store, now)
+    intake = Intake(store, assets, fetcher, settings.limits, uri_limits(settings), now)
+    terms = Terms(settings.engine_for, settings.limits, settings.prices, settings.output_url_seconds)
+    service = Service(store, assets, admission, intake, signer, terms, now)
+    workflow = Workflow(
+        service,
+        store,
+        assets,
+        fetcher,
+        runner,
+        limits_of=settings.limits,
+        allowance=Allowance(settings.edit_seconds, settings.edit_seconds_per_megapixel_frame),
+        options=engine_options(settings),
+    )
+    uploads = Uploads(store, assets, signer, runner)
+    app = create_app(service, accounts, uploads, api_settings(settings), metrics_registry(service.counts))
+    return Server(settings, store, queue, accounts, admission, service, workflow, fetcher, app, lock)
+
+
+def api_settings(settings: Settings) -> ApiSettings:
+    """What the HTTP edge needs to know."""
+    return ApiSettings(
+        public_url=settings.public_url.rstrip("/") if settings.public_url else None,
+        docs_url=settings.docs_url,
+        max_body_bytes=settings.max_body_bytes,
+        max_upload_bytes=settings.max_upload_bytes,
+        uri_limits=uri_limits(settings),
+    )

@@ -1,0 +1,268 @@
+"""Every change of a task's state, and every question about tasks. The API, the workflow and the CLI are its callers.
+
+THROTTLED to PENDING is admission's; all else is here. Knows nothing of HTTP, engines and media.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+import secrets
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, BinaryIO
+
+from refilm.accounts import Caller
+from refilm.admission import Admission
+from refilm.assets.base import Assets
+from refilm.assets.signing import Signer
+from refilm.domain.account import ModelUse, Organization, Usage, UsedCredits
+from refilm.domain.clip import ClipInfo
+from refilm.domain.edit import MAX_SEED, EditRequest, Model, ModelLimits
+from refilm.domain.task import MAX_ATTEMPTS, Failure, Task, TaskStatus
+from refilm.errors import NotFound, Unavailable
+from refilm.intake import Intake, input_key, inputs_of
+from refilm.store.base import Store
+from refilm.store.sql import Transaction
+
+#: The longest span that a question about usage may have, as at Runway.
+MAX_USAGE_DAYS = 90
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What the operator decided about tasks. prices: credits per second of clip, absent means free."""
+
+    engine_for: Callable[[Model], str]
+    limits_of: Callable[[Model], ModelLimits]
+    prices: Mapping[Model, float]
+    output_url_seconds: int
+
+    def credits(self, model: Model, seconds: float) -> int:
+        """What `seconds` of clip cost: linear in fractional seconds, rounded up to whole credits."""
+        return math.ceil(round(self.prices.get(model, 0.0) * seconds, 6))
+
+    def ceiling(self, model: Model, info: ClipInfo | None) -> int:
+        """What a task may cost at most: by the clip's length where it is known, else by the model's maximum."""
+        return self.credits(model, float(info.duration) if info else self.limits_of(model).max_seconds)
+
+
+@dataclass(frozen=True)
+class SignedFile:
+    """An output, opened for somebody who came with a signed URL."""
+
+    file: BinaryIO
+    size: int
+    media_type: str
+    filename: str
+
+
+def output_key(task_id: str, attempt: int) -> str:
+    """Where an attempt publishes its output. The attempt is in the key, so two of them never write one asset."""
+    return f"outputs/{task_id}/{attempt}.mp4"
+
+
+class Service:
+    """Tasks, from being asked for to being deleted."""
+
+    def __init__(
+        self,
+        store: Store,
+        assets: Assets,
+        admission: Admission,
+        intake: Intake,
+        signer: Signer,
+        terms: Terms,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._store = store
+        self._assets = assets
+        self._admission = admission
+        self._intake = intake
+        self._signer = signer
+        self._terms = terms
+        self._now = now
+
+    # asked by clients
+
+    async def submit(self, caller: Caller, request: EditRequest) -> Task:
+        """Accept an edit. When this returns, the task survives a power cut. Raises InvalidRequest, StorageFull."""
+        task_id = str(uuid.uuid4())
+        accepted = await self._intake.accept(caller.account, task_id, request)
+        request = accepted.request
+        if request.seed is None:
+            request = replace(request, seed=secrets.randbelow(MAX_SEED + 1))
+        task = Task(
+            id=task_id,
+            account=caller.account,
+            request=request,
+            status=TaskStatus.PENDING,
+            created_at=self._now(),
+            engine=self._terms.engine_for(request.model),
+            estimated_credits=self._terms.ceiling(request.model, accepted.info),
+        )
+        await asyncio.wrap_future(self._store.insert_task(task))
+        with contextlib.suppress(Unavailable):  # accepted is accepted: the sweep admits what a wake could not
+            self._admission.wake()
+        return task
+
+    def task(self, caller: Caller, task_id: str) -> Task:
+        """A task of the caller. Raises NotFound, for a foreign one too. Microseconds."""
+        task = self._store.task(task_id)
+        if task is None or task.account != caller.account:
+            raise NotFound("Could not find Task")
+        return task
+
+    async def delete(self, caller: Caller, task_id: str) -> None:
+        """Cancel a task that is not finished; delete a finished one with its outputs. Raises NotFound."""
+        outputs = await asyncio.wrap_future(self._store.write(lambda tx: self._delete(tx, caller, task_id)))
+        for key in outputs:
+            await asyncio.to_thread(self._assets.delete, key)
+
+    def _delete(self, tx: Transaction, caller: Caller, task_id: str) -> tuple[str, ...]:
+        task = tx.tasks.get(task_id)
+        if task is None or task.account != caller.account:
+            raise NotFound("Could not find Task")
+        if tx.tasks.cancel(task_id, self._now()):
+            self._admission.promote(tx)
+            # While an attempt runs, its inputs are its own to remove.
+            return self._kept_inputs(task) if task.attempt == 0 else ()
+        tx.tasks.hide(task_id, self._now())
+        return task.outputs
+
+    def output_urls(self, task: Task, base_url: str) -> list[str]:
+        """Freshly signed URLs of a task's outputs, under `base_url`."""
+        expires_at = int(self._now().timestamp()) + self._terms.output_url_seconds
+        urls = []
+        for key in task.outputs:
+            path = f"/files/{key}"
+            signed = self._signer.sign("GET", path, expires_at)
+            urls.append(f"{base_url}{path}?" + "&".join(f"{name}={value}" for name, value in signed.items()))
+        return urls
+
+    def open_signed(self, key: str, query: Mapping[str, str]) -> SignedFile:
+        """The output behind a signed URL. Raises Refused, NotFound. Blocking."""
+        self._signer.verify("GET", f"/files/{key}", query, self._now().timestamp())
+        file = self._assets.open(key)
+        return SignedFile(file, self._assets.size(key), "video/mp4", f"{key.split('/')[1]}.mp4")
+
+    def organization(self, caller: Caller) -> Organization:
+        """The caller's standing. Blocking."""
+        since = self._now() - timedelta(days=1)
+        made = self._store.read(lambda tx: tx.tasks.generations_since(caller.account, since))
+        cap = self._admission.per_model
+        return Organization(None, {str(model): ModelUse(made.get(str(model), 0), cap) for model in Model})
+
+    def usage(self, caller: Caller, start: date | None, before: date | None) -> Usage:
+        """Credits of the caller by day and model, over at most 90 days, by default the last 30. Blocking."""
+        before = before or (self._now() + timedelta(days=1)).date()
+        start = start or before - timedelta(days=30)
+        spent = self._store.read(lambda tx: tx.tasks.credits_between(caller.account, midnight(start), midnight(before)))
+        sums: dict[tuple[date, str], int] = {}
+        for created_at, model, credits in spent:
+            day = datetime.fromtimestamp(created_at, UTC).date()
+            sums[day, model] = sums.get((day, model), 0) + credits
+        return Usage(start, before, tuple(UsedCredits(day, model, sums[day, model]) for day, model in sorted(sums)))
+
+    def readiness(self) -> dict[str, Any]:
+        """Whether tasks can be taken: the database answers and the disk has room. Blocking."""
+        checks: dict[str, str] = {}
+        try:
+            self._store.read(lambda tx: tx.accounts.count())
+            checks["database"] = "ok"
+        except Exception as error:
+            checks["database"] = f"failing: {type(error).__name__}"
+        free = self._assets.free_bytes()
+        checks["disk"] = "ok" if free is None or free > 64 << 20 else "full"
+        return {"ready": set(checks.values()) == {"ok"}, "checks": checks, "moderation": "none"}
+
+    def counts(self) -> dict[str, int]:
+        """How many unfinished tasks there are in each status. Blocking."""
+        return self._store.read(lambda tx: tx.tasks.counts())
+
+    # told by the workflow; blocking, on worker threads
+
+    def start(self, task_id: str) -> Task | None:
+        """Begin another attempt. None where there is nothing to do: cancelled, finished or out of attempts."""
+        started = self._store.write(lambda tx: tx.tasks.start(task_id, self._now(), MAX_ATTEMPTS)).result()
+        if started is None:
+            self._give_up(task_id)
+        return started
+
+    def _give_up(self, task_id: str) -> None:
+        """Fail a task whose attempts are used up; leave every other one as it is."""
+        task = self._store.task(task_id)
+        if task is not None and task.status is TaskStatus.RUNNING and task.attempt >= MAX_ATTEMPTS:
+            broken = f"The edit broke off {task.attempt} times and will not be tried again."
+            self.fail(task, Failure(broken, "INTERNAL"), {})
+
+    def progress(self, task: Task, fraction: float) -> bool:
+        """Note how far the attempt is. False: it is not wanted any more."""
+        return self._store.write(lambda tx: tx.tasks.progress(task.id, task.attempt, fraction)).result()
+
+    def hand_back(self, task: Task) -> None:
+        """Give up an attempt because the process was told to stop; it does not count."""
+        self._store.write(lambda tx: tx.tasks.hand_back(task.id, task.attempt)).result()
+
+    def succeed(self, task: Task, outputs: tuple[str, ...], info: ClipInfo, applied: Mapping[str, Any]) -> bool:
+        """RUNNING to SUCCEEDED: outputs, cost and the freed slot in one transaction. False: not wanted any more."""
+        credits = min(task.estimated_credits, self._terms.credits(task.request.model, float(info.duration)))
+
+        def change(tx: Transaction) -> bool:
+            done = tx.tasks.finish(
+                task.id,
+                task.attempt,
+                TaskStatus.SUCCEEDED,
+                at=self._now(),
+                credits=credits,
+                outputs=outputs,
+                applied=applied,
+            )
+            self._admission.promote(tx)
+            return done
+
+        done = self._store.write(change).result()
+        self._clean(task, keep=outputs if done else ())
+        return done
+
+    def fail(self, task: Task, failure: Failure, applied: Mapping[str, Any]) -> bool:
+        """RUNNING to FAILED, free of charge, and the freed slot, in one transaction. False: not wanted any more."""
+
+        def change(tx: Transaction) -> bool:
+            done = tx.tasks.finish(
+                task.id, task.attempt, TaskStatus.FAILED, at=self._now(), credits=0, failure=failure, applied=applied
+            )
+            self._admission.promote(tx)
+            return done
+
+        done = self._store.write(change).result()
+        self._clean(task, keep=())
+        return done
+
+    def abandon(self, task: Task) -> None:
+        """Remove what an attempt left of a task that is not wanted any more."""
+        self._clean(task, keep=())
+
+    def _clean(self, task: Task, keep: tuple[str, ...]) -> None:
+        """Remove a finished task's own inputs, and outputs of attempts that were not published.
+
+        A newer attempt of the same task may be at work: then nothing is touched.
+        """
+        current = self._store.task(task.id)
+        if current is not None and not current.status.is_terminal:
+            return
+        published = set(keep) | set(current.outputs if current else ())
+        made = {output_key(task.id, attempt) for attempt in range(1, task.attempt + 1)}
+        for key in (*self._kept_inputs(task), *(made - published)):
+            self._assets.delete(key)
+
+    def _kept_inputs(self, task: Task) -> tuple[str, ...]:
+        return tuple(input_key(task.id, item.name) for item in inputs_of(task.request))
+
+
+def midnight(day: date) -> datetime:
+    """The beginning of a day, in UTC."""
+    return datetime(day.year, day.month, day.day, tzinfo=UTC)

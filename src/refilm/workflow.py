@@ -1,0 +1,200 @@
+"""The steps of one task: start, fetch, check, edit, finish. What a step returned is recorded and never repeated.
+
+Runs on worker threads. Every write carries the attempt, so an attempt that was overtaken changes nothing. Knows
+nothing of HTTP, and of the engine only its name.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+import structlog
+
+from refilm.assets.base import Assets
+from refilm.assets.fetch import Fetcher
+from refilm.domain.clip import ClipInfo
+from refilm.domain.edit import EditRequest, Model, ModelLimits
+from refilm.domain.task import Failure, Task
+from refilm.domain.uri import UriForm, form_of, parse_upload_uri
+from refilm.errors import Cancelled, EditFailure, EngineCrash, InvalidAsset, NotFound, Unavailable, UnsupportedEdit
+from refilm.intake import ASSET_SCHEME, Input, input_key, inputs_of
+from refilm.queue import Interrupted, Step
+from refilm.runner.process import Runner
+from refilm.service import Service, output_key
+from refilm.store.base import Store
+
+logger = structlog.get_logger(__name__)
+
+FETCH_TRIES = 3
+FETCH_PAUSE_SECONDS = 1.0
+#: The least time an edit may take, however small the clip: a cold start compiles kernels.
+LEAST_EDIT_SECONDS = 120.0
+
+
+@dataclass(frozen=True)
+class Allowance:
+    """How long an edit may take: so many seconds for each million pixels of each frame, and never more than `most`."""
+
+    most: float
+    per_megapixel_frame: float
+
+    def seconds(self, info: ClipInfo) -> float:
+        """The wall-clock limit for one clip. Where the container does not count its frames, 60 a second are assumed."""
+        frames = info.frames or float(info.duration) * float(info.frame_rate or 60)
+        megapixels = info.width * info.height / 1e6
+        return min(self.most, max(LEAST_EDIT_SECONDS, frames * megapixels * self.per_megapixel_frame))
+
+
+class Workflow:
+    """What a worker does with a task."""
+
+    def __init__(
+        self,
+        service: Service,
+        store: Store,
+        assets: Assets,
+        fetcher: Fetcher,
+        runner: Runner,
+        *,
+        limits_of: Callable[[Model], ModelLimits],
+        allowance: Allowance,
+        options: Mapping[str, Any],
+    ) -> None:
+        """options: the operator's settings for engines."""
+        self._service = service
+        self._store = store
+        self._assets = assets
+        self._fetcher = fetcher
+        self._runner = runner
+        self._limits_of = limits_of
+        self._allowance = allowance
+        self._options = options
+        self._stopping = threading.Event()
+
+    def stop(self) -> None:
+        """Give up what runs, to be taken up at the next start. Takes effect within about a second."""
+        self._stopping.set()
+
+    def run(self, task_id: str, step: Step) -> None:
+        """Walk one task to its end. Never raises for what a task can bring along."""
+        # Not a step: every time a workflow is taken up again is another attempt, and must count as one.
+        if self._stopping.is_set():
+            raise Interrupted
+        task = self._service.start(task_id)
+        if task is None:
+            return
+        log = logger.bind(task_id=task_id, engine=task.engine, attempt=task.attempt)
+        log.info("task started")
+        try:
+            self._walk(task, step)
+            log.info("task ended")
+        except Cancelled:
+            self._service.abandon(task)
+            log.info("task cancelled")
+        except Interrupted:
+            self._service.hand_back(task)
+            log.info("task handed back")
+            raise
+        except EditFailure as failure:
+            self._fail(task, failure)
+            log.info("task failed", failure_code=failure.failure_code, notes=getattr(failure, "__notes__", []))
+        except Exception:
+            log.exception("task broke")
+            self._fail(task, EngineCrash("Something went wrong inside the server; try again later."))
+
+    def _walk(self, task: Task, step: Step) -> None:
+        keys = step("fetch", self.fetch, task)
+        info = ClipInfo.from_json(step("check", self.check, task, keys["video"]))
+        result = step("edit", self.edit, task, keys, info)
+        if not self._service.succeed(task, (result["output"],), info, result["applied"]):
+            self._service.abandon(task)
+
+    def _go_on(self, task: Task, fraction: float) -> bool:
+        """Note the progress of an attempt and say whether it is still wanted."""
+        if self._stopping.is_set():
+            raise Interrupted
+        return self._service.progress(task, fraction)
+
+    def _fail(self, task: Task, failure: EditFailure) -> None:
+        applied: dict[str, Any] = {}
+        if isinstance(failure, UnsupportedEdit):
+            applied = {
+                "refused": [{"text": text, "reason": reason} for text, reason in failure.refused],
+                "possible": list(failure.possible),
+            }
+        self._service.fail(task, Failure(str(failure), failure.failure_code), applied)
+
+    def fetch(self, task: Task) -> dict[str, str]:
+        """Bring every input to an asset. Returns the asset keys by input name."""
+        return {item.name: self._bring(task, item) for item in inputs_of(task.request)}
+
+    def _bring(self, task: Task, item: Input) -> str:
+        if item.uri.startswith(ASSET_SCHEME):
+            return item.uri.removeprefix(ASSET_SCHEME)
+        if form_of(item.uri) is UriForm.UPLOAD:
+            return self._uploaded(task, item.uri)
+        key = input_key(task.id, item.name)
+        for left in reversed(range(FETCH_TRIES)):
+            try:
+                with self._assets.writer(key) as file:
+                    self._fetcher.download(item.uri, item.kind, file, poll=lambda: self._still_wanted(task))
+                return key
+            except Unavailable as away:
+                if not left:
+                    raise InvalidAsset(f"The input could not be fetched: {away}") from away
+                time.sleep(FETCH_PAUSE_SECONDS)
+        raise AssertionError("the last try returns or raises")
+
+    def _still_wanted(self, task: Task) -> None:
+        if not self._go_on(task, 0.0):
+            raise Cancelled("The task was cancelled.")
+
+    def _uploaded(self, task: Task, uri: str) -> str:
+        upload = self._store.read(lambda tx: tx.uploads.get(parse_upload_uri(uri)))
+        if upload is None or upload.account != task.account or upload.key is None:
+            raise InvalidAsset("The upload is gone. Upload the file again.")
+        return upload.key
+
+    def check(self, task: Task, key: str) -> dict[str, Any]:
+        """Find out what the clip is and whether it suits the model. Returns its facts."""
+        with self._opened(key) as file:
+            info = self._runner.probe_clip(file)
+        problem = self._limits_of(task.request.model).problem(info)
+        if problem is not None:
+            raise InvalidAsset(problem)
+        return info.to_json()
+
+    def edit(self, task: Task, keys: Mapping[str, str], info: ClipInfo) -> dict[str, Any]:
+        """Run the engine in its child process and publish what it wrote, under a key of this attempt."""
+        output = output_key(task.id, task.attempt)
+        with ExitStack() as opened:
+            files: list[BinaryIO] = [
+                opened.enter_context(self._opened(keys[item.name])) for item in inputs_of(task.request)
+            ]
+            files.append(opened.enter_context(self._assets.writer(output)))
+            outcome = self._runner.edit(
+                task.engine,
+                task.request,
+                info,
+                files,
+                options=self._options,
+                seconds=self._allowance.seconds(info),
+                on_tick=lambda fraction: self._go_on(task, fraction),
+            )
+        return {"output": output, "applied": self._record(task.request, outcome.applied)}
+
+    def _record(self, request: EditRequest, applied: dict[str, Any]) -> dict[str, Any]:
+        """What was applied, with the request's members that had no effect."""
+        return {**applied, "ignored_members": list(request.ignored)} if request.ignored else applied
+
+    def _opened(self, key: str) -> contextlib.AbstractContextManager[BinaryIO]:
+        try:
+            return contextlib.closing(self._assets.open(key))
+        except NotFound as gone:
+            raise InvalidAsset("An input of this task is gone. Send the request again.") from gone
