@@ -1,5 +1,4 @@
-"""Inputs that lie elsewhere: look at an https URL before a task is made, download it when the task runs, and read the
-bytes of a data URI.
+"""Inputs that lie elsewhere: look at an https URL before a task is made, and download it when the task runs.
 
 Knows nothing of what the bytes are; the client's word for their type is checked, their content is for `refilm.media`.
 Memory: one network read at a time. What a client is told never depends on addresses, open ports or times.
@@ -19,7 +18,7 @@ from typing import Any, BinaryIO
 import httpcore2
 import httpx2
 
-from refilm.domain.uri import DEFAULT_LIMITS, AssetKind, UriLimits, UriProblem, parse_data_uri, parse_https_url
+from refilm.domain.uri import AssetKind, UriProblem, parse_https_url
 from refilm.errors import InvalidAsset, RefilmError, Unavailable
 from refilm.net.client import Clients
 from refilm.net.guard import Resolve
@@ -159,14 +158,6 @@ def check_answer(status: int, headers: httpx2.Headers, kind: AssetKind, limits: 
     length = headers.get("content-length", "")
     if _LENGTH.fullmatch(length) and int(length) > limits.max_bytes(kind):
         raise _too_large(limits.max_bytes(kind))
-
-
-def decode_data_uri(uri: str, kind: AssetKind, limits: UriLimits = DEFAULT_LIMITS) -> bytes:
-    """The bytes in a data URI. Raises InvalidAsset."""
-    try:
-        return parse_data_uri(uri, kind, limits).decode()
-    except UriProblem as problem:
-        raise InvalidAsset(problem.message) from problem
 
 
 def _check_type(header: str, kind: AssetKind) -> None:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-SCHEME = "runway://"
-
-_URI = re.compile(r"runway://([A-Za-z0-9_-]{22,128})", re.ASCII)
+from refilm.domain.uri import UPLOAD_SCHEME
 
 
 @dataclass(frozen=True)
@@ -37,15 +34,9 @@ class Upload:
     @property
     def uri(self) -> str:
         """What the client puts where a URL goes."""
-        return SCHEME + self.id
+        return UPLOAD_SCHEME + self.id
 
     @property
     def arrived(self) -> bool:
         """Whether the bytes are here."""
         return self.key is not None
-
-
-def upload_id(uri: str) -> str | None:
-    """The id in a `runway://` URI; None where the text is not such a URI as we hand out."""
-    match = _URI.fullmatch(uri)
-    return match[1] if match else None
