@@ -1,0 +1,145 @@
+"""Reads a JSON body from the wire: bounded, UTF-8, without duplicate keys. Knows nothing of what it should contain.
+
+Memory: three times the body at most. Large bodies are parsed in a thread, a few at a time, so that neither the event
+loop nor the memory depends on how many arrive at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from typing import Any, Never, TypeVar
+
+from starlette.requests import ClientDisconnect
+from starlette.types import Receive, Scope
+
+from refilm.api.answers import BodyTooLarge
+from refilm.api.auth import header
+from refilm.api.settings import ApiSettings
+from refilm.errors import InvalidRequest, Issue
+
+T = TypeVar("T")
+
+
+class JsonBodies:
+    """Reads and parses JSON bodies within the limits of the settings."""
+
+    def __init__(self, settings: ApiSettings) -> None:
+        self._settings = settings
+        self._large = asyncio.Semaphore(settings.large_bodies)
+
+    async def read(self, scope: Scope, receive: Receive, parse: Callable[[Any], T]) -> T:
+        """`parse` of the body. Raises InvalidRequest, BodyTooLarge, ClientDisconnect, or what `parse` raises."""
+        check_json_type(scope)
+        length = declared_length(scope)
+        if length is not None and length > self._settings.max_body_bytes:
+            raise too_large(self._settings.max_body_bytes)
+        if length is not None and length <= self._settings.large_body_bytes:
+            return parse(decode(await collect(receive, length)))
+        async with self._large:
+            raw = await collect(receive, self._settings.max_body_bytes)
+            return await asyncio.to_thread(lambda: parse(decode(raw)))
+
+
+def check_json_type(scope: Scope) -> None:
+    """Return if the request says that its body is plain JSON in UTF-8. Raises InvalidRequest."""
+    value = (header(scope, b"content-type") or b"").lower()
+    if value != b"application/json":
+        media_type, _, parameters = value.partition(b";")
+        charset = parameters.strip().replace(b'"', b"")
+        if media_type.strip() != b"application/json" or charset not in (b"", b"charset=utf-8", b"charset=utf8"):
+            refuse("The body must be JSON in UTF-8, sent with the header Content-Type: application/json.")
+    if (header(scope, b"content-encoding") or b"identity").lower() != b"identity":
+        refuse("The body must be sent as it is, without a Content-Encoding.")
+
+
+def declared_length(scope: Scope) -> int | None:
+    """The Content-Length, or None where the body comes in chunks. Raises InvalidRequest."""
+    value = header(scope, b"content-length")
+    if value is None:
+        return None
+    if not value.isdigit() or len(value) > 18:
+        refuse("The Content-Length header is not a number.")
+    return int(value)
+
+
+def too_large(limit: int) -> BodyTooLarge:
+    """The refusal of a body beyond `limit` bytes."""
+    return BodyTooLarge(f"The request body is larger than {limit} bytes. Upload large files and send a runway:// URI.")
+
+
+async def chunks(receive: Receive, limit: int) -> AsyncIterator[bytes]:
+    """The body as it arrives. Raises BodyTooLarge beyond `limit` bytes, ClientDisconnect."""
+    size, more = 0, True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        chunk: bytes = message.get("body", b"")
+        more = message.get("more_body", False)
+        size += len(chunk)
+        if size > limit:
+            raise too_large(limit)
+        if chunk:
+            yield chunk
+
+
+async def collect(receive: Receive, limit: int) -> bytes:
+    """The whole body. Raises BodyTooLarge beyond `limit` bytes, ClientDisconnect."""
+    return b"".join([chunk async for chunk in chunks(receive, limit)])
+
+
+def refuse(message: str) -> Never:
+    """Refuse the body as a whole."""
+    raise InvalidRequest([Issue((), "custom", message)])
+
+
+def decode(raw: bytes) -> Any:
+    """The JSON value in `raw`. Raises InvalidRequest."""
+    try:
+        value = json.loads(raw.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_constant)
+        if b"\\u" in raw:
+            _check_text(value)
+    except UnicodeDecodeError:
+        refuse("The body is not valid UTF-8.")
+    except json.JSONDecodeError as error:
+        refuse(f"The body is not valid JSON: {error.msg} at line {error.lineno} column {error.colno}.")
+    except RecursionError:
+        refuse("The body is nested too deeply.")
+    except ValueError:  # Python refuses integers of thousands of digits
+        refuse("The body is not valid JSON: a number in it is too long.")
+    return value
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object without duplicate keys: which of two values counts is a matter of taste, so neither does."""
+    value = dict(pairs)
+    if len(value) < len(pairs):
+        seen: set[str] = set()
+        twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+        refuse(f"The key {json.dumps(twice[:100])} appears twice in one object.")
+    return value
+
+
+def _no_constant(name: str) -> Never:
+    refuse(f"The body is not valid JSON: {name} is not a JSON value.")
+
+
+def _check_text(value: Any) -> None:
+    """Refuse texts that JSON can spell and no store can keep: half a surrogate pair, and the null character."""
+    try:
+        text = json.dumps(value, ensure_ascii=False)
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        refuse("The body contains half of a surrogate pair, which is not a character.")
+    if "\\u0000" in text and _has_null(value):
+        refuse("The body contains the null character U+0000.")
+
+
+def _has_null(value: Any) -> bool:
+    if isinstance(value, str):
+        return "\0" in value
+    if isinstance(value, dict):
+        return any("\0" in key or _has_null(member) for key, member in value.items())
+    return isinstance(value, list) and any(_has_null(item) for item in value)

@@ -1,0 +1,233 @@
+"""What OpenAPI says about each route: parameters, bodies, and every status that it may answer. Data only."""
+
+from __future__ import annotations
+
+from typing import Any
+
+OK_HEADERS = {
+    "Refilm-Engine": {"description": "The engine that serves the task.", "schema": {"type": "string"}},
+}
+RETRY_AFTER = {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer"}}}
+BEARER: list[dict[str, list[str]]] = [{"bearer": []}]
+
+
+def schema(name: str) -> dict[str, Any]:
+    """A reference to a schema of `refilm.api.schemas`."""
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def response(description: str, name: str | None = None, **more: Any) -> dict[str, Any]:
+    """An answer with a JSON body of that schema, or without a body."""
+    media = "application/problem+json" if name == "Problem" else "application/json"
+    content = {"content": {media: {"schema": schema(name)}}} if name else {}
+    return {"description": description, **content, **more}
+
+
+INVALID = response("The request cannot be accepted as sent; `issues` names every reason.", "ValidationError")
+REFUSED = response("The API key is missing or not known.", "Error")
+NO_TASK = response("No such task, or not yours.", "NoTask")
+WRONG_METHOD = response("The method is not supported on this path.", "Error")
+TOO_LARGE = response("The body is larger than this server accepts.", "Error")
+TOO_MANY = response("A cap is reached; try again later.", "Error", headers=RETRY_AFTER)
+BROKEN = response("Something went wrong on this server.", "Error")
+AWAY = response("Not possible for the moment; try again later.", "Error", headers=RETRY_AFTER)
+
+ALWAYS = {"400": INVALID, "401": REFUSED, "405": WRONG_METHOD, "500": BROKEN, "503": AWAY}
+WITH_BODY = {**ALWAYS, "413": TOO_LARGE, "429": TOO_MANY}
+
+
+def json_body(name: str) -> dict[str, Any]:
+    """A required JSON body of that schema."""
+    return {"required": True, "content": {"application/json": {"schema": schema(name)}}}
+
+
+def path_parameter(name: str, description: str, **schema_members: Any) -> dict[str, Any]:
+    """A parameter of the path; every one is required."""
+    return {
+        "name": name,
+        "in": "path",
+        "required": True,
+        "description": description,
+        "schema": {"type": "string", **schema_members},
+    }
+
+
+TASK_ID = path_parameter("task_id", "The id that create returned.", minLength=1)
+
+
+def _version_header(required: bool) -> dict[str, Any]:
+    return {
+        "name": "X-Runway-Version",
+        "in": "header",
+        "required": required,
+        "description": "The dated version of the contract.",
+        "schema": {"type": "string", "enum": ["2024-11-06"]},
+    }
+
+
+_DIALECT_OPERATIONS: dict[tuple[str, str], dict[str, Any]] = {
+    ("GET", "/tasks/{task_id}"): {
+        "operationId": "retrieve_task",
+        "summary": "A task as it stands",
+        "parameters": [TASK_ID],
+        "responses": {"200": response("The task.", "Task", headers=OK_HEADERS), **ALWAYS, "404": NO_TASK},
+    },
+    ("DELETE", "/tasks/{task_id}"): {
+        "operationId": "delete_task",
+        "summary": "Cancel a task that has not ended; delete one that has",
+        "parameters": [TASK_ID],
+        "responses": {"204": response("Done. The task answers 404 from now on."), **ALWAYS, "404": NO_TASK},
+    },
+    ("POST", "/video_to_video"): {
+        "operationId": "create_video_to_video",
+        "summary": "Edit a clip",
+        "requestBody": json_body("EditBody"),
+        "responses": {"200": response("Accepted and stored.", "Created", headers=OK_HEADERS), **WITH_BODY},
+    },
+    ("POST", "/uploads"): {
+        "operationId": "create_upload",
+        "summary": "A place for one file, to be sent there as multipart/form-data",
+        "requestBody": json_body("UploadBody"),
+        "responses": {"200": response("Where to send the file.", "UploadSlot"), **WITH_BODY},
+    },
+    ("GET", "/organization"): {
+        "operationId": "retrieve_organization",
+        "summary": "The account's credits, limits and use",
+        "responses": {"200": response("The account's standing.", "Organization"), **ALWAYS},
+    },
+    ("POST", "/organization/usage"): {
+        "operationId": "retrieve_usage",
+        "summary": "Credits spent by day and model",
+        "requestBody": json_body("UsageBody"),
+        "responses": {"200": response("Credits by day.", "Usage"), **WITH_BODY},
+    },
+}
+
+
+def dialect_operation(method: str, path: str, dialect: str, title: str, version_required: bool) -> dict[str, Any]:
+    """The OpenAPI operation of a dialect's route."""
+    operation = dict(_DIALECT_OPERATIONS[method, path])
+    operation["operationId"] = f"{dialect}_{operation['operationId']}"
+    operation["parameters"] = [*operation.get("parameters", []), _version_header(version_required)]
+    return {**operation, "tags": [title], "security": BEARER}
+
+
+_PROBLEM = {
+    status: response(description, "Problem")
+    for status, description in {
+        "401": "The API key is missing or not known.",
+        "404": "No such task, or not yours.",
+        "500": "Something went wrong on this server.",
+        "503": "Not possible for the moment; try again later.",
+    }.items()
+}
+
+EXTENSION_TASK: dict[str, Any] = {
+    "operationId": "describe_task",
+    "summary": "Everything that is known about a task: what was asked, what was applied, and when",
+    "tags": ["Refilm"],
+    "security": BEARER,
+    "parameters": [TASK_ID],
+    "responses": {
+        "200": response("The task.", "TaskDescription", headers=OK_HEADERS),
+        **_PROBLEM,
+        "405": WRONG_METHOD,
+    },
+}
+
+_LINK = [
+    {
+        "name": name,
+        "in": "query",
+        "required": False,
+        "description": "Part of the signed URL.",
+        "schema": {"type": "string"},
+    }
+    for name in ("expires", "key_id", "signature")
+]
+_BAD_LINK = response("The link was changed or has expired.", "Error")
+_VIDEO = {"video/mp4": {"schema": {"type": "string", "format": "binary"}}}
+
+DOWNLOAD: dict[str, Any] = {
+    "operationId": "download_output",
+    "summary": "An output, by the signed URL that a poll returned",
+    "tags": ["Files"],
+    "parameters": [
+        path_parameter("key", "Names the output.", minLength=1),
+        *_LINK,
+        {"name": "Range", "in": "header", "required": False, "schema": {"type": "string"}},
+    ],
+    "responses": {
+        "200": {"description": "The whole file.", "content": _VIDEO},
+        "206": {"description": "The bytes asked for.", "content": _VIDEO},
+        "304": {"description": "Not changed since the ETag that was sent."},
+        "403": _BAD_LINK,
+        "404": response("It was deleted.", "NoTask"),
+        "405": WRONG_METHOD,
+        "416": response("The range lies outside the file.", "Error"),
+        "500": BROKEN,
+        "503": AWAY,
+    },
+}
+
+RECEIVE: dict[str, Any] = {
+    "operationId": "receive_upload",
+    "summary": "The second step of an upload: all `fields` of the first step, then the part `file`",
+    "tags": ["Files"],
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "properties": {"file": {"type": "string", "format": "binary"}},
+                    "required": ["file"],
+                    "additionalProperties": {"type": "string"},
+                }
+            }
+        },
+    },
+    "responses": {
+        "204": response("Stored."),
+        "400": INVALID,
+        "403": response("The fields were changed or have expired.", "Error"),
+        "404": response("No such upload.", "Error"),
+        "405": WRONG_METHOD,
+        "413": TOO_LARGE,
+        "500": BROKEN,
+        "503": AWAY,
+    },
+}
+RECEIVE_SLOT: dict[str, Any] = {
+    **RECEIVE,
+    "operationId": "receive_upload_slot",
+    "parameters": [path_parameter("slot", "Names the upload.", minLength=1)],
+}
+
+HEALTH: dict[str, Any] = {
+    "operationId": "health",
+    "summary": "Whether the process answers",
+    "tags": ["Operation"],
+    "responses": {"200": response("It does.", "Health"), "405": WRONG_METHOD, "500": BROKEN},
+}
+READY: dict[str, Any] = {
+    "operationId": "ready",
+    "summary": "Whether tasks can be taken and worked on",
+    "tags": ["Operation"],
+    "responses": {
+        "200": response("They can.", "Readiness"),
+        "405": WRONG_METHOD,
+        "500": BROKEN,
+        "503": response("Not now; `checks` says why.", "Readiness"),
+    },
+}
+METRICS: dict[str, Any] = {
+    "operationId": "metrics",
+    "summary": "Counters for Prometheus",
+    "tags": ["Operation"],
+    "responses": {
+        "200": {"description": "Text format.", "content": {"text/plain": {"schema": {"type": "string"}}}},
+        "405": WRONG_METHOD,
+        "500": BROKEN,
+    },
+}
