@@ -28,6 +28,7 @@ from refilm.media.container import (
 )
 from refilm.media.decode import Decoder
 from refilm.media.geometry import display_size
+from refilm.media.upright import orientation_of
 
 NOTHING_DECODES = "No picture of the clip can be decoded: it is damaged or not what its name says. Send another file."
 _MICROSECOND = Fraction(1, 1_000_000)
@@ -58,7 +59,7 @@ def describe(
     """The facts of an open clip whose first picture is `picture`."""
     coded = picture.width, picture.height
     aspect = sample_aspect_of(video)
-    rotation = round(picture.rotation / 90) * 90 % 360
+    rotation = orientation_of(picture).rotation
     width, height = display_size(coded, aspect, rotation)
     name = picture.format.name
     return ClipInfo(

@@ -31,6 +31,11 @@ class Orientation:
     mirror_x: bool = False
     mirror_y: bool = False
 
+    @property
+    def rotation(self) -> int:
+        """The quarter turns without the mirror: degrees counter-clockwise, 0, 90, 180 or 270."""
+        return 180 * self.mirror_y if not self.transpose else (90 if self.mirror_y else 270)
+
     def apply(self, plane: Plane) -> Plane:
         """The plane as shown, as a view."""
         shown = plane.T if self.transpose else plane

@@ -69,7 +69,10 @@ class ClipWriter:
         self._file = Descriptor(output)
         self._size = size
         self._frames = 0
-        self._durations: dict[int, int] = {}
+        self._first: tuple[int, int] | None = None  # pts and dts of the first packet
+        self._end = 0  # where the last picture ends, in pts
+        self._held: av.Packet[Any] | None = None
+        self._usual_duration = max(1, round(1 / (frame_rate * time_base)))
         self._container = av.open(
             self._file, "w", format="mp4", options={"movflags": "+faststart"}, io_open=lambda *_: Descriptor(output)
         )
@@ -109,7 +112,7 @@ class ClipWriter:
         picture = frame.picture
         picture.pict_type = PictureType.NONE  # else the encoder would repeat the source's choice of key frames
         picture.pts, picture.time_base = frame.pts, frame.time_base
-        self._durations[frame.pts] = frame.duration
+        self._end = max(self._end, frame.pts + (frame.duration or self._usual_duration))
         with _writing_errors():
             self._mux(self._stream.encode(picture))
         self._frames += 1
@@ -120,6 +123,7 @@ class ClipWriter:
             raise BadOutput("The edit produced no picture.")
         with _writing_errors():
             self._mux(self._stream.encode(None))
+            self._mux_last()
             for packet in self._audio.until(None) if self._audio is not None else ():
                 self._container.mux_one(packet)
             self._container.close()
@@ -128,13 +132,32 @@ class ClipWriter:
         return Written(self._frames, audio, os.fstat(self._output.fileno()).st_size)
 
     def _mux(self, packets: list[av.Packet[Any]]) -> None:
-        """Mux pictures, and before each the sound that belongs before it."""
+        """Mux pictures, and before each the sound that belongs before it. The newest packet is held back."""
         for packet in packets:
-            packet.duration = self._durations.pop(packet.pts or 0, 0)
-            time = (packet.dts or 0) * packet.time_base
-            for sound in self._audio.until(time) if self._audio is not None else ():
-                self._container.mux_one(sound)
-            self._container.mux_one(packet)
+            if self._first is None:
+                self._first = (packet.pts or 0, packet.dts or 0)
+            if self._held is not None:
+                self._mux_held(self._held)
+            self._held = packet
+
+    def _mux_held(self, packet: av.Packet[Any]) -> None:
+        time = (packet.dts or 0) * packet.time_base
+        for sound in self._audio.until(time) if self._audio is not None else ():
+            self._container.mux_one(sound)
+        self._container.mux_one(packet)
+
+    def _mux_last(self) -> None:
+        """Mux the last packet, so long that the track lasts as long as its pictures.
+
+        MP4 adds up the distances in decoding order, and at a variable rate those of the last pictures say little.
+        """
+        if self._held is None or self._first is None:
+            return
+        first_pts, first_dts = self._first
+        shown, decoded = self._end - first_pts, (self._held.dts or 0) - first_dts
+        self._held.duration = max(1, shown - decoded)
+        self._mux_held(self._held)
+        self._held = None
 
     def _release(self) -> None:
         """Close the demuxer, and keep PyAV from writing an index into a file that was given up."""
