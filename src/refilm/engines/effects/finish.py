@@ -1,0 +1,109 @@
+"""Finishing touches of a lens and of film: shading towards the corners, grain, the glow around lights."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from refilm.engines.effects.kernels import finish
+from refilm.engines.effects.kernels.kernel import Kernel
+from refilm.engines.effects.operator import Setting
+from refilm.engines.effects.planes import Plane, Planes, copy, flat
+
+_CURVE_STEPS = 2048
+_TILE = 1024
+
+
+class Shading:
+    """Darkens a picture towards its corners, without bands."""
+
+    def __init__(self, size: tuple[int, int], amount: float) -> None:
+        """amount: 0 none, 1 nearly black corners."""
+        width, height = size
+        self._luma = (_squares(width), _squares(height))
+        self._chroma = (_squares(width // 2), _squares(height // 2))
+        distance = np.linspace(0, 1, 2 * _CURVE_STEPS + 1)
+        self._curve = np.rint(32768 * np.clip(1 - 0.95 * amount * distance**1.25, 0.03, 1)).astype(np.int32)
+        self._dither = _bayer()
+
+    def apply(self, before: Planes, after: Planes) -> None:
+        """Fill `after` with the shaded `before`; they may be the same planes."""
+        self._plane(before.y, after.y, 16, self._luma)
+        self._plane(before.u, after.u, 128, self._chroma)
+        self._plane(before.v, after.v, 128, self._chroma)
+
+    def _plane(self, before: Plane, after: Plane, zero: int, squares: tuple[NDArray[np.int32], ...]) -> None:
+        (p, sp), (o, so) = flat(before), flat(after)
+        height, width = before.shape
+        finish.shade(p, sp, o, so, width, height, zero, *squares, self._curve, self._dither)
+
+
+def _squares(length: int) -> NDArray[np.int32]:
+    """For each pixel of a row or column, its squared distance from the middle, _CURVE_STEPS at the end."""
+    place = (np.arange(length) + 0.5) / length * 2 - 1
+    return np.rint(place * place * _CURVE_STEPS).astype(np.int32)
+
+
+def _bayer() -> NDArray[np.int32]:
+    """The 8x8 ordered dither of Bayer (1973), flat, evenly spread over 0..32767."""
+    tile = np.zeros((1, 1))
+    for _ in range(3):
+        tile = np.block([[4 * tile, 4 * tile + 2], [4 * tile + 3, 4 * tile + 1]])
+    return ((tile.reshape(-1) + 0.5) * 512).astype(np.int32)
+
+
+class Grain:
+    """Film grain: soft noise, shifted to a new place for each frame."""
+
+    def __init__(self, setting: Setting, amount: float) -> None:
+        """amount: 1 is the grain of a fast film."""
+        self._seed = setting.seed
+        self._gain = round(256 * amount)
+        self._noise = _grain_tile(setting.seed, max(0.5, 0.75 * setting.scale)).reshape(-1)
+
+    def apply(self, index: int, before: Planes, after: Planes) -> None:
+        """Fill `after` with `before` and the grain of frame `index`; they may be the same planes."""
+        copy(before, after)
+        across, down = np.random.default_rng((self._seed, 32, index)).integers(0, _TILE, 2)
+        (p, sp), (o, so) = flat(before.y), flat(after.y)
+        height, width = after.y.shape
+        finish.grain(p, sp, o, so, width, height, self._noise, _TILE, int(across), int(down), self._gain)
+
+
+def _grain_tile(seed: int, blur: float) -> NDArray[np.int8]:
+    """A periodic tile of noise, standard deviation 9 levels.  blur: of a Gaussian, pixels.
+
+    Grain of one pixel costs the encoder most and looks like video noise; film's is softer.
+    """
+    from scipy.ndimage import gaussian_filter
+
+    noise = np.random.default_rng((seed, 31)).standard_normal((_TILE, _TILE), dtype=np.float32)
+    soft = gaussian_filter(noise, blur, mode="wrap")
+    return np.clip(soft / soft.std() * 9, -127, 127).astype(np.int8)
+
+
+def glow(after: Planes, threshold: int, amount: float, radius: float, tint: tuple[float, float]) -> None:
+    """Let what is brighter than `threshold` shine over its surroundings.
+
+    amount: 0..1.  radius: pixels.  tint: added to U and V where it shines, as a share of the light.
+    """
+    height, width = after.y.shape
+    small = (max(8, width // 8), max(8, height // 8))
+    # Averaging the highlights first keeps a moving lamp from sparkling.
+    light = cv2.LUT(cv2.resize(after.y, small, interpolation=cv2.INTER_AREA), _highlights(threshold))
+    light = cv2.GaussianBlur(light, (0, 0), max(0.8, radius / 8))
+    _each_row(finish.screen, after.y, cv2.resize(light, (width, height)), round(256 * amount))
+    half = cv2.resize(light, (width // 2, height // 2))
+    for plane, share in zip((after.u, after.v), tint, strict=True):
+        _each_row(finish.shift, plane, half, round(256 * share))
+
+
+def _highlights(threshold: int) -> NDArray[np.uint8]:
+    return np.clip((np.arange(256) - threshold) * (255 / (235 - threshold)), 0, 255).astype(np.uint8)
+
+
+def _each_row(work: Kernel, plane: Plane, layer: Plane, gain: int) -> None:
+    (o, so), (a, sa) = flat(plane), flat(layer)
+    height, width = plane.shape
+    work(o, so, a, sa, width, height, gain)

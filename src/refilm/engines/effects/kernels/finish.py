@@ -1,0 +1,82 @@
+"""Kernels that finish a picture: shading towards the corners, grain, glow, and mixing towards one colour."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from refilm.engines.effects.kernels.kernel import kernel
+
+
+@kernel("uint8[const], int, uint8[], int, int, int, int, int32[const], int32[const], int32[const], int32[const]")
+def shade(p: Any, sp: int, o: Any, so: int, w: int, h: int, zero: int, across: Any, down: Any, curve: Any, dither: Any) -> None:  # noqa: E501  # fmt: skip
+    """Scale a plane's distance from `zero` by curve[across[x] + down[y]] / 32768.
+
+    dither: 64 offsets of an 8x8 tile, 0..32767, which keep slow gradients free of bands.
+    """
+    for j in range(h):
+        base, row = down[j], (j & 7) << 3
+        for i in range(w):
+            level = np.int32(p[j * sp + i]) - zero
+            o[j * so + i] = np.uint8(zero + ((level * curve[base + across[i]] + dither[row + (i & 7)]) >> 15))
+
+
+@kernel("uint8[const], int, uint8[], int, int, int, int8[const], int, int, int, int")
+def grain(p: Any, sp: int, o: Any, so: int, w: int, h: int, noise: Any, side: int, x: int, y: int, gain: int) -> None:
+    """Add noise from a periodic square tile of `side` (a power of two), shifted by (x, y), to a luma plane.
+
+    gain: 256 adds the tile's own levels in the mid-tones; shadows and highlights take less.
+    """
+    for j in range(h):
+        row = ((j + y) & (side - 1)) * side
+        start = 0
+        while start < w:
+            # Each stretch of the tile starts elsewhere, so that wide pictures do not repeat it in step.
+            offset = (x + (start // side) * 389) & (side - 1)
+            run = min(side - offset, w - start)
+            for i in range(run):
+                level = np.int32(p[j * sp + start + i])
+                weight = 48 + (((level - 16) * (244 - level)) >> 6)
+                value = level + ((np.int32(noise[row + offset + i]) * weight * np.int32(gain)) >> 16)
+                o[j * so + start + i] = np.uint8(min(np.int32(240), max(np.int32(14), value)))
+            start += run
+
+
+@kernel("uint8[], int, uint8[const], int, int, int, int")
+def screen(o: Any, so: int, light: Any, sl: int, w: int, h: int, gain: int) -> None:
+    """Add light to a luma plane without clipping.  gain: 256 adds all of it."""
+    for j in range(h):
+        for i in range(w):
+            level = np.int32(o[j * so + i])
+            room = max(np.int32(0), 240 - level)
+            o[j * so + i] = np.uint8(level + ((room * ((np.int32(light[j * sl + i]) * np.int32(gain)) >> 8)) >> 8))
+
+
+@kernel("uint8[], int, uint8[const], int, int, int, int")
+def shift(o: Any, so: int, amount: Any, sa: int, w: int, h: int, gain: int) -> None:
+    """Add amount * gain / 256 to a chroma plane."""
+    for j in range(h):
+        for i in range(w):
+            value = np.int32(o[j * so + i]) + ((np.int32(amount[j * sa + i]) * np.int32(gain)) >> 8)
+            o[j * so + i] = np.uint8(min(np.int32(240), max(np.int32(16), value)))
+
+
+@kernel("uint8[], int, uint8[const], int, int32[const], int, int, int")
+def darken(o: Any, so: int, mask: Any, sm: int, target: Any, w: int, h: int, offset: int) -> None:
+    """Bring a luma plane down to target[row] + offset where `mask` (0..255) says so; what is darker stays."""
+    for j in range(h):
+        goal = target[j] + np.int32(offset)
+        for i in range(w):
+            level = np.int32(o[j * so + i])
+            fall = min(np.int32(0), goal - level)
+            o[j * so + i] = np.uint8(level + ((fall * np.int32(mask[j * sm + i]) * 257) >> 16))
+
+
+@kernel("uint8[], int, uint8[const], int, int, int, int")
+def mix(o: Any, so: int, mask: Any, sm: int, w: int, h: int, goal: int) -> None:
+    """Bring a plane towards the level `goal` where `mask` (0..255) says so."""
+    for j in range(h):
+        for i in range(w):
+            level = np.int32(o[j * so + i])
+            o[j * so + i] = np.uint8(level + (((np.int32(goal) - level) * np.int32(mask[j * sm + i]) * 257) >> 16))
