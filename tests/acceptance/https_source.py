@@ -10,20 +10,23 @@ import threading
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import trustme
 
 
 class HttpsSource:
-    """`https://localhost:<port>/<name>` for each file in `folder`; a context manager."""
+    """`https://<host>:<port>/<name>` for each file in `folder`; a context manager.
 
-    def __init__(self, folder: Path, ca_file: Path) -> None:
+    A file without an extension is served as a JPEG picture. host: the name in the certificate.
+    """
+
+    def __init__(self, folder: Path, ca_file: Path, host: str = "localhost") -> None:
         authority = trustme.CA()
         authority.cert_pem.write_to_path(str(ca_file))
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        authority.issue_cert("localhost").configure_cert(context)
-        self.folder, self.ca_file = folder, ca_file
+        authority.issue_cert(host).configure_cert(context)
+        self.folder, self.ca_file, self.host = folder, ca_file, host
         #: (method, path, User-Agent) of every request so far.
         self.seen: list[tuple[str, str, str]] = []
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
@@ -44,16 +47,18 @@ class HttpsSource:
     @property
     def allow(self) -> str:
         """The entry of REFILM_FETCH_ALLOW that lets a server fetch from here."""
-        return f"host=localhost cidr=127.0.0.0/8 port={self.port}"
+        return f"host={self.host} cidr=127.0.0.0/8 port={self.port}"
 
     def url(self, name: str) -> str:
         """Where the file `name` of the folder is served."""
-        return f"https://localhost:{self.port}/{name}"
+        return f"https://{self.host}:{self.port}/{name}"
 
     def _handler(self) -> type[SimpleHTTPRequestHandler]:
         seen, folder = self.seen, str(self.folder)
 
         class Handler(SimpleHTTPRequestHandler):
+            extensions_map: ClassVar[dict[str, str]] = {**SimpleHTTPRequestHandler.extensions_map, "": "image/jpeg"}
+
             def __init__(self, *parts: Any) -> None:
                 super().__init__(*parts, directory=folder)
 

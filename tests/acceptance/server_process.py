@@ -44,13 +44,16 @@ class ServerProcess:
 
     def start(self) -> Self:
         """Start it and wait until /ready says yes."""
-        command = [REFILM, "serve", "--host", "127.0.0.1", "--port", str(self.port), "--data", self.data]
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment(self._settings)
+                self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment(self._settings)
             )
         self._wait_until_ready()
         return self
+
+    def command(self) -> list[str | Path]:
+        """How the server is started."""
+        return [REFILM, "serve", "--host", "127.0.0.1", "--port", str(self.port), "--data", self.data]
 
     def _wait_until_ready(self) -> None:
         give_up = time.monotonic() + PATIENCE
