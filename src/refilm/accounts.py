@@ -90,7 +90,7 @@ class Accounts:
 
         self._store.write(change).result()
 
-    def keys(self) -> list[Key]:
+    def all_keys(self) -> list[Key]:
         """Every key, oldest first."""
         return self._store.read(lambda tx: tx.accounts.keys())
 

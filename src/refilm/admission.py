@@ -11,18 +11,14 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Any
 
 from refilm.store.base import Store
 from refilm.store.sql import Transaction
 from refilm.store.tasks import Waiting
 
-
-class Enqueue(Protocol):
-    """Hands a task to a pool within a transaction."""
-
-    def __call__(self, connection: object, task_id: str, pool: str) -> None:
-        """See `refilm.queue.Queue.enqueue`."""
+#: Hands a task to a pool within a transaction: connection, task id, pool. See `refilm.queue.Queue.enqueue`.
+Enqueue = Callable[[Any, str, str], None]
 
 
 @dataclass(frozen=True)

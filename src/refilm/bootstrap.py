@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import fcntl
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, BinaryIO
 
 from fastapi import FastAPI
 
@@ -32,7 +33,7 @@ from refilm.service import Service, Terms
 from refilm.store.sql import Transaction
 from refilm.store.sqlite import SqliteStore, shared_engine
 from refilm.telemetry import metrics_registry
-from refilm.uploads import Uploads
+from refilm.uploads import Probe, UploadRules, Uploads
 from refilm.workflow import Allowance, Workflow
 
 #: The pool of engines that run in child processes of this machine.
@@ -111,6 +112,24 @@ def engine_options(settings: Settings) -> dict[str, Any]:
     return {"partial_edits": settings.partial_edits}
 
 
+def upload_rules(settings: Settings) -> UploadRules:
+    """What an upload may be."""
+    return UploadRules(
+        max_bytes=settings.max_upload_bytes,
+        slot_time=timedelta(seconds=settings.upload_slot_seconds),
+        uri_time=timedelta(seconds=settings.upload_seconds),
+    )
+
+
+def probe_with(runner: Runner) -> Probe:
+    """How an upload is probed: in a child process, off the event loop."""
+
+    async def probe(file: BinaryIO) -> Mapping[str, Any]:
+        return await asyncio.to_thread(runner.probe, file)
+
+    return probe
+
+
 @dataclass
 class Server:
     """Every part of one server. `start` begins to work, `close` ends it; both are called once."""
@@ -179,8 +198,8 @@ def build(settings: Settings, *, fetcher: Fetcher | None = None) -> Server:
         allowance=Allowance(settings.edit_seconds, settings.edit_seconds_per_megapixel_frame),
         options=engine_options(settings),
     )
-    uploads = Uploads(store, assets, signer, runner)
-    app = create_app(service, accounts, uploads, api_settings(settings), metrics_registry(service.counts))
+    uploads = Uploads(store, assets, signer, probe_with(runner), now, path="/uploads", rules=upload_rules(settings))
+    app = create_app(service, accounts, uploads, api_settings(settings), metrics=metrics_registry(service.counts))
     return Server(settings, store, queue, accounts, admission, service, workflow, fetcher, app, lock)
 
 

@@ -1,0 +1,54 @@
+"""The `refilm` command. One sub-command per file; each parses, calls and prints, and nothing else.
+
+What a command needs is imported when it runs, so that `refilm --help` answers at once.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from refilm.errors import RefilmError
+
+app = typer.Typer(
+    name="refilm",
+    help="A video-to-video server that you run yourself and that speaks the Runway API.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+@app.callback(invoke_without_command=True)
+def root(version: bool = typer.Option(False, "--version", help="Print the version and exit.")) -> None:
+    """A video-to-video server that you run yourself and that speaks the Runway API."""
+    if version:
+        from refilm import __version__
+
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+def register() -> None:
+    """Hang every command on the app."""
+    from refilm.cli import demo, doctor, edit, engines, keys, serve
+
+    app.command("serve")(serve.serve)
+    app.command("edit")(edit.edit)
+    app.command("demo")(demo.demo)
+    app.command("engines")(engines.engines)
+    app.command("doctor")(doctor.doctor)
+    app.add_typer(keys.app, name="keys")
+
+
+register()
+
+
+def main() -> None:
+    """Run the command; an error of ours is one sentence on standard error and exit status 1."""
+    try:
+        app()
+    except RefilmError as error:
+        typer.echo(f"refilm: {error}", err=True)
+        sys.exit(1)

@@ -1,0 +1,94 @@
+"""`refilm doctor`: what this machine has and lacks, and how to mend it."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import typer
+
+#: Under this there is not enough room for one long edit.
+LOW_DISK_BYTES = 2 << 30
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the report. mend: what to do where it is not good."""
+
+    good: bool
+    what: str
+    mend: str = ""
+
+
+def doctor() -> None:
+    """Look at this machine and say what is missing. Exit status 1 where something is."""
+    findings = list(look())
+    for finding in findings:
+        typer.echo(f"{'ok  ' if finding.good else 'MISS'}  {finding.what}")
+        if not finding.good:
+            typer.echo(f"      {finding.mend}")
+    if not all(finding.good for finding in findings):
+        raise typer.Exit(1)
+
+
+def look() -> Iterator[Finding]:
+    """Every finding, cheapest first."""
+    from refilm import __version__
+
+    yield Finding(True, f"Refilm {__version__}, Python {platform.python_version()}, {platform.platform()}")
+    yield Finding(True, f"{os.cpu_count()} CPU cores")
+    yield from look_at_disk()
+    yield from look_at_media()
+    yield from look_at_engines()
+    yield Finding(True, "edits run in child processes that hold open files and no paths; no further lock-down yet")
+    yield Finding(True, "moderation: none")
+
+
+def look_at_disk() -> Iterator[Finding]:
+    """The data folder and its room."""
+    from refilm.cli.options import settings_with
+
+    data = settings_with().data
+    existing = next(folder for folder in (data, *data.parents) if folder.exists())
+    free = shutil.disk_usage(existing).free
+    yield Finding(
+        os.access(existing, os.W_OK), f"data folder {data}", "Make it writable, or set REFILM_DATA to another folder."
+    )
+    yield Finding(
+        free > LOW_DISK_BYTES, f"{free / 2**30:.1f} GiB free for it", "Free some room, or set REFILM_DATA elsewhere."
+    )
+
+
+def look_at_media() -> Iterator[Finding]:
+    """FFmpeg's libraries and the codecs that every edit needs."""
+    from refilm.media.versions import can_encode, library_versions
+
+    versions = library_versions()
+    yield Finding(True, "media libraries: " + ", ".join(f"{name} {version}" for name, version in versions.items()))
+    for codec, use in (("libx264", "every output"), ("aac", "clips whose audio MP4 cannot carry")):
+        yield Finding(
+            can_encode(codec),
+            f"encoder {codec}, for {use}",
+            f"The installed PyAV has no {codec}: install the wheel, pip install --force-reinstall av.",
+        )
+
+
+def look_at_engines() -> Iterator[Finding]:
+    """Whether every engine that a model needs can be loaded."""
+    from refilm.cli.options import settings_with
+    from refilm.domain.edit import Model
+    from refilm.engines.registry import Registry
+    from refilm.errors import NotFound
+
+    settings = settings_with()
+    registry = Registry(settings.engines)
+    for model in Model:
+        name = settings.engine_for(model)
+        try:
+            registry.get(name)
+            yield Finding(True, f"engine {name} serves {model}")
+        except (NotFound, ImportError) as error:
+            yield Finding(False, f"engine {name} serves {model}", str(error))

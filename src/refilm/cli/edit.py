@@ -1,0 +1,185 @@
+"""`refilm edit`: one edit of one file, without a server."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, cast
+
+import typer
+
+from refilm.errors import InvalidAsset, RefilmError
+
+if TYPE_CHECKING:
+    from refilm.config import Settings
+    from refilm.domain.clip import ClipInfo
+    from refilm.domain.edit import EditRequest
+    from refilm.engines.base import Outcome
+    from refilm.runner.process import OnTick
+
+#: Numbers of a ratio from here on are pixels ("1280:720"); smaller ones are an aspect ("16:9").
+LEAST_PIXELS = 64
+
+
+class BadArgument(RefilmError):
+    """An argument of the command cannot be used."""
+
+
+def edit(
+    source: Annotated[Path, typer.Argument(metavar="INPUT", help="The clip.")],
+    prompt: Annotated[str, typer.Option(help="What should change, in plain words.")],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Where the MP4 goes.", show_default=False)
+    ] = None,
+    reference: Annotated[list[Path] | None, typer.Option(help="A picture that steers the edit.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, max=4_294_967_295, help="Same seed, same pixels.")] = None,
+    ratio: Annotated[str | None, typer.Option(help="Output size 1280x720, or aspect 16:9 (centre crop).")] = None,
+    model: Annotated[str, typer.Option(help="gen4_aleph or aleph2; decides the engine.")] = "gen4_aleph",
+    as_json: Annotated[bool, typer.Option("--json", help="Print what was applied as JSON.")] = False,
+    plan: Annotated[bool, typer.Option(help="Print what the prompt means as JSON and edit nothing.")] = False,
+) -> None:
+    """Edit one local clip, without a server."""
+    from refilm.cli.options import settings_with
+
+    settings = settings_with()
+    request = request_of(prompt, reference or [], seed, model)
+    if plan:
+        typer.echo(json.dumps(plan_of(settings, request), indent=2, ensure_ascii=False))
+        return
+    if output is None:
+        raise BadArgument("say where the edited clip shall go: -o OUTPUT")
+    outcome = run(settings, request, source, reference or [], ratio, output, quiet=as_json)
+    if as_json:
+        typer.echo(json.dumps(outcome.applied, indent=2, ensure_ascii=False))
+    else:
+        typer.echo(f"{output}: {outcome.frames} frames. " + " ".join(outcome.applied.get("explanation", [])))
+
+
+def request_of(prompt: str, references: list[Path], seed: int | None, model: str) -> EditRequest:
+    """The request behind the command's arguments. Raises BadArgument."""
+    from refilm.domain.edit import MAX_SEED, EditRequest, Model, Reference
+
+    if model not in set(Model):
+        raise BadArgument(f"there is no model {model!r}; known are {', '.join(Model)}")
+    return EditRequest(
+        model=Model(model),
+        video_uri="local:",
+        prompt_text=prompt,
+        seed=secrets.randbelow(MAX_SEED + 1) if seed is None else seed,
+        references=tuple(Reference("local:") for _ in references),
+    )
+
+
+def plan_of(settings: Settings, request: EditRequest) -> dict[str, Any]:
+    """What the engine would do."""
+    from refilm.bootstrap import engine_options
+    from refilm.engines.registry import Registry
+
+    engine = Registry(settings.engines).get(settings.engine_for(request.model))
+    return engine.plan(request, engine_options(settings))
+
+
+def run(
+    settings: Settings,
+    request: EditRequest,
+    source: Path,
+    references: list[Path],
+    ratio: str | None,
+    output: Path,
+    *,
+    quiet: bool,
+) -> Outcome:
+    """Do the edit in a child process; the output appears whole or not at all."""
+    from dataclasses import replace
+
+    from refilm.bootstrap import engine_options
+    from refilm.domain.edit import OutputSpec
+    from refilm.runner.process import Runner
+
+    runner = Runner()
+    with ExitStack() as opened:
+        files = [opened.enter_context(open_input(path)) for path in (source, *references)]
+        info = runner.probe_clip(files[0])
+        request = replace(request, output=OutputSpec(size=size_for(ratio, info)))
+        files.append(opened.enter_context(appearing(output)))
+        on_tick = opened.enter_context(progress_bar(quiet))
+        return runner.edit(
+            settings.engine_for(request.model),
+            request,
+            info,
+            files,
+            options=engine_options(settings),
+            seconds=settings.edit_seconds,
+            on_tick=on_tick,
+        )
+
+
+def size_for(ratio: str | None, info: ClipInfo) -> tuple[int, int] | None:
+    """The output size that "1280x720", "1280:720" or "16:9" means for a clip. Raises BadArgument."""
+    from fractions import Fraction
+
+    from refilm.media.geometry import even, parse_pair
+
+    if ratio is None:
+        return None
+    try:
+        width, height = parse_pair(ratio)
+    except ValueError as error:
+        raise BadArgument(f"--ratio {ratio!r} is not a size such as 1280x720 or an aspect such as 16:9") from error
+    if min(width, height) < LEAST_PIXELS:
+        scale = min(Fraction(info.width, width), Fraction(info.height, height))
+        width, height = even(width * scale), even(height * scale)
+    if width % 2 or height % 2 or max(width, height) > 3840 or width * height > 3840 * 2160:
+        raise BadArgument(f"--ratio {ratio!r}: sizes are even and at most 3840x2160")
+    return width, height
+
+
+def open_input(path: Path) -> BinaryIO:
+    """A file of the user, opened for reading. Raises InvalidAsset."""
+    try:
+        return path.open("rb", buffering=0)
+    except OSError as error:
+        raise InvalidAsset(f"{path} cannot be read: {error.strerror}.") from error
+
+
+@contextmanager
+def appearing(path: Path) -> Iterator[BinaryIO]:
+    """A new file beside `path` that takes its place on a clean exit and vanishes on an error."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        scratch = tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False)  # noqa: SIM115
+    except OSError as error:
+        raise BadArgument(f"{path} cannot be written: {error.strerror}") from error
+    written = Path(scratch.name)
+    try:
+        with scratch:
+            yield cast("BinaryIO", scratch.file)
+        written.chmod(0o644)
+        written.replace(path)
+    finally:
+        written.unlink(missing_ok=True)
+
+
+@contextmanager
+def progress_bar(quiet: bool) -> Iterator[OnTick]:
+    """A bar with percentage and remaining time on standard error, where somebody is looking."""
+    if quiet or not sys.stderr.isatty():
+        yield lambda _: True
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("editing"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("", total=1.0)
+
+        def on_tick(fraction: float) -> bool:
+            progress.update(task, completed=fraction)
+            return True
+
+        yield on_tick

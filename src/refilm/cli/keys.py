@@ -1,0 +1,49 @@
+"""`refilm keys`: make, list and revoke API keys, beside a running server or without one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from refilm.errors import NotFound
+
+app = typer.Typer(help="Make, list and revoke API keys.", no_args_is_help=True)
+
+Data = Annotated[Path | None, typer.Option(help="Folder of rows and bytes.", show_default=False)]
+
+
+@app.command()
+def create(name: str, data: Data = None) -> None:
+    """Make a key for account NAME, and the account where it is new. Prints the secret, once."""
+    from refilm.bootstrap import open_accounts
+    from refilm.cli.options import settings_with
+
+    with open_accounts(settings_with(data=data)) as accounts:
+        typer.echo(accounts.create_key(name))
+
+
+@app.command("list")
+def list_keys(data: Data = None) -> None:
+    """List the keys: id, name, since when, and whether revoked."""
+    from refilm.bootstrap import open_accounts
+    from refilm.cli.options import settings_with
+
+    with open_accounts(settings_with(data=data)) as accounts:
+        for key in accounts.all_keys():
+            state = f"revoked {key.revoked_at:%Y-%m-%d %H:%M}" if key.revoked_at else "live"
+            typer.echo(f"{key.id}  {key.name}  {key.created_at:%Y-%m-%d %H:%M}  {state}")
+
+
+@app.command()
+def revoke(name_or_id: str, data: Data = None) -> None:
+    """Revoke the live keys of that name or id. A running server notices within seconds."""
+    from refilm.bootstrap import open_accounts
+    from refilm.cli.options import settings_with
+
+    with open_accounts(settings_with(data=data)) as accounts:
+        count = accounts.revoke(name_or_id)
+    if not count:
+        raise NotFound(f"there is no live key named {name_or_id!r}; `refilm keys list` shows them")
+    typer.echo(f"revoked {count}")

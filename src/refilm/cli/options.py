@@ -1,0 +1,30 @@
+"""Settings from a command's options: an option that was given beats the environment, which beats the default."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from refilm.errors import RefilmError
+
+if TYPE_CHECKING:
+    from refilm.config import Settings
+
+
+class BadSettings(RefilmError):
+    """An option or environment variable has a value that cannot be used."""
+
+
+def settings_with(**given: Any) -> Settings:
+    """Settings with the options that are not None. Raises BadSettings with one line for each that is wrong."""
+    from pydantic import ValidationError
+    from pydantic_settings import SettingsError
+
+    from refilm.config import Settings
+
+    try:
+        return Settings(**{name: value for name, value in given.items() if value is not None})
+    except ValidationError as error:
+        lines = [f"REFILM_{'.'.join(map(str, item['loc'])).upper()}: {item['msg']}" for item in error.errors()]
+        raise BadSettings("these settings cannot be used:\n  " + "\n  ".join(lines)) from error
+    except SettingsError as error:
+        raise BadSettings(str(error)) from error

@@ -1,0 +1,78 @@
+"""`refilm serve`: the API and a worker in one process."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from refilm.errors import Unavailable
+
+if TYPE_CHECKING:
+    from refilm.bootstrap import Server
+
+WELCOME = """\
+This is a new data folder. Here is the key of its first account, shown once:
+
+  {secret}
+
+Try it:
+  curl -H "Authorization: Bearer {secret}" -H "X-Runway-Version: 2024-11-06" {base}/v1/organization
+  RUNWAYML_BASE_URL={base} RUNWAYML_API_SECRET={secret} python your_script.py   # Python SDK: pip install runwayml
+  RUNWAYML_BASE_URL={base} RUNWAYML_API_SECRET={secret} node your_script.mjs    # Node SDK: npm install @runwayml/sdk
+"""
+
+
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on. [127.0.0.1]", show_default=False)] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on; 0 picks one. [8000]", show_default=False)] = None,
+    data: Annotated[Path | None, typer.Option(help="Folder of rows and bytes.", show_default=False)] = None,
+) -> None:
+    """Serve the API and run the edits, everything on this machine."""
+    from refilm.bootstrap import build
+    from refilm.cli.options import settings_with
+    from refilm.telemetry import configure_logging
+
+    settings = settings_with(host=host, port=port, data=data)
+    configure_logging(settings.log_format, settings.log_level)
+    listening = listen(settings.host, settings.port)
+    server = build(settings)
+    base = settings.public_url or f"http://{settings.host}:{listening.getsockname()[1]}"
+    server.start()
+    try:
+        if server.accounts.is_empty():
+            typer.echo(WELCOME.format(secret=server.accounts.create_key("default"), base=base))
+        typer.echo(f"Refilm listens on {base}  (data: {settings.data})")
+        run_http(server, listening)
+    finally:
+        server.close()
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A bound socket. Bound before anything else starts, so that a taken port costs nothing. Raises Unavailable."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((host, port))
+    except OSError as error:
+        listening.close()
+        raise Unavailable(f"{host}:{port} cannot be listened on: {error.strerror}. Choose another --port.") from error
+    return listening
+
+
+def run_http(server: Server, listening: socket.socket) -> None:
+    """Answer requests until the process is told to stop."""
+    import uvicorn
+
+    config = uvicorn.Config(
+        server.app,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        date_header=False,
+        timeout_graceful_shutdown=5,
+    )
+    uvicorn.Server(config).run(sockets=[listening])
