@@ -1,0 +1,188 @@
+"""Who may be dialled: addresses and names in every spelling that we know of."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from refilm.net.policy import DENIED_V4, DENIED_V6, GLOBAL_V6, Allowed, Blocked, Policy, is_public, parse_allow
+
+PRIVATE_ADDRESSES = """
+0.0.0.0 0.1.2.3 10.0.0.1 10.255.255.255 100.64.0.1 100.100.100.200 100.127.255.255 127.0.0.1 127.255.255.254
+168.63.129.16 169.254.0.1 169.254.169.254 169.254.170.2 172.16.0.1 172.31.255.255 192.0.0.8 192.0.0.170 192.0.0.192
+192.0.2.1 192.31.196.1 192.52.193.1 192.88.99.1 192.168.0.1 192.168.255.255 192.175.48.1 198.18.0.1 198.19.255.255
+198.51.100.7 203.0.113.9 224.0.0.1 239.255.255.250 240.0.0.1 255.255.255.255
+:: ::1 ::127.0.0.1 ::7f00:1 ::8.8.8.8 ::ffff:127.0.0.1 ::ffff:7f00:1 ::ffff:10.0.0.1 ::ffff:169.254.169.254
+0:0:0:0:0:ffff:127.0.0.1 ::ffff:0:127.0.0.1 64:ff9b::7f00:1 64:ff9b::169.254.169.254 64:ff9b:1::8.8.8.8 100::1
+100:0:0:1::1 2001::1 2001:0:7f00:1::1 2001:2::1 2001:10::1 2001:20::1 2001:30::1 2001:db8::1 2002:7f00:1::1
+2002:a00:1::1
+2002:808:808::1 2620:4f:8000::1 3ffe::1 3fff::1 3fff:fff::1 4000::1 5f00::1 fc00::1 fd00:ec2::254 fdff:ffff::1 fe80::1
+fe80:0:0:0:0:0:0:1 fec0::1 feff::1 ff00::1 ff02::1 ff05::2 ff0e::1
+""".split()  # noqa: SIM905 - a table to be read
+
+PUBLIC_ADDRESSES = """
+1.1.1.1 8.8.8.8 9.255.255.255 11.0.0.0 100.63.255.255 100.128.0.0 126.255.255.255 128.0.0.1 151.101.1.140 168.63.129.15
+169.253.255.255 169.255.0.1 172.15.255.255 172.32.0.1 191.255.255.255 192.0.1.1 192.0.3.1 192.167.255.255 192.169.0.1
+198.17.255.255 198.20.0.1 198.51.99.1 203.0.112.1 203.0.114.1 223.255.255.255
+2001:200::1 2001:4860:4860::8888 2003::1 2400:cb00::1 2606:4700:4700::1111 2620:4f:7fff::1 2a00:1450:4001:829::200e
+3ffd::1 3fff:1000::1 ::ffff:8.8.8.8 64:ff9b::808:808
+""".split()  # noqa: SIM905
+
+UNFIT_HOSTS = [
+    *("127.0.0.1", "127.1", "0x7f.1", "0x7f000001", "2130706433", "017700000001", "0177.0.0.1", "0", "1.1.1.1"),
+    *("8.8.8.8", "0x", "1.2.3.0x4", "media.example.1", "[::1]", "::1", "[::ffff:127.0.0.1]", "fe80::1%eth0"),
+    *("localhost", "LOCALHOST", "intranet", "a.localhost", "printer.local", "metadata.google.internal", "nas.lan"),
+    *("router.home.arpa", "wiki.corp", "abc.onion", "x.test", "y.invalid", "z.example", "db.intranet", "tv.home"),
+    *("", ".", "..", "media.example.com.", ".example.com", "a..b.com", "-a.example.com", "a-.example.com"),
+    *("exa mple.com", "example.com/", "example.com:443", "user@example.com", "ex%61mple.com", "a\\b.com", "a\nb.com"),
+    *("①②⑦.⓪.⓪.①", "127。0。0。1", "exämple.com", "a" * 64 + ".com", "a." * 127 + "com"),
+]
+
+LAN = Allowed("media.lan", ip_network("10.1.0.0/16"), 8443)
+
+
+@pytest.mark.parametrize("address", PRIVATE_ADDRESSES)
+def test_private_address_is_blocked(address):
+    """Nothing that is not a host on the public internet is dialled, however it is spelled and whoever answers it."""
+    with pytest.raises(Blocked):
+        Policy().judge(address, "media.example.com", 443)
+
+
+@pytest.mark.parametrize("address", PUBLIC_ADDRESSES)
+def test_public_address_passes(address):
+    """Public hosts can be dialled, right up to the borders of the denied networks."""
+    Policy().judge(address, "media.example.com", 443)
+
+
+@pytest.mark.parametrize(
+    "address", ["fe80::1%eth0", "2606:4700::1%2", "1.1.1", "", "01.1.1.1", "1.1.1.1 ", "dns.google"]
+)
+def test_odd_answer_is_blocked(address):
+    """An answer with a scope, or that is no plain literal, is never dialled."""
+    with pytest.raises(Blocked):
+        Policy().judge(address, "media.example.com", 443)
+
+
+@pytest.mark.parametrize("host", UNFIT_HOSTS)
+def test_unfit_host_is_blocked_before_it_is_looked_up(host):
+    """IP literals in any spelling, internal names and malformed names are not even resolved."""
+    with pytest.raises(Blocked):
+        Policy().judge_host(host, 443)
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["example.com", "MEDIA.Example.COM", "a-b.c.io", "my_bucket.s3.amazonaws.com", "xn--exmple-cua.com", "1.com"],
+)
+def test_plain_dns_name_passes(host):
+    """Ordinary names pass."""
+    Policy().judge_host(host, 443)
+
+
+@pytest.mark.parametrize("port", [0, 1, 22, 80, 442, 444, 6379, 8443, 65535])
+def test_only_the_https_port_is_dialled(port):
+    """No other port of a public host is reached."""
+    with pytest.raises(Blocked):
+        Policy().judge("1.1.1.1", "example.com", port)
+
+
+def test_exception_opens_exactly_its_host_network_and_port():
+    """An operator's exception reaches no other host, address or port, and takes nothing from the default."""
+    policy = Policy(allow=(LAN,))
+
+    policy.judge("10.1.2.3", "media.lan", 8443)
+    policy.judge("10.1.2.3", "MEDIA.LAN", 8443)
+    policy.judge("::ffff:10.1.2.3", "media.lan", 8443)
+    policy.judge("1.1.1.1", "example.com", 443)
+
+    for address, host, port in [
+        ("10.2.0.1", "media.lan", 8443),
+        ("127.0.0.1", "media.lan", 8443),
+        ("1.1.1.1", "media.lan", 8443),
+        ("10.1.2.3", "media.lan", 443),
+        ("10.1.2.3", "other.lan", 8443),
+        ("10.1.2.3", "example.com", 8443),
+        ("10.1.2.3", "example.com", 443),
+    ]:
+        with pytest.raises(Blocked):
+            policy.judge(address, host, port)
+
+
+@given(st.one_of(st.ip_addresses(v=4), st.ip_addresses(v=6)))
+def test_nothing_that_python_calls_private_passes(address):
+    """Our table denies at least what the standard library denies; it has the two stand-ins for IPv4 judged as IPv4."""
+    if isinstance(address, IPv6Address) and any(
+        address in ip_network(text) for text in ("::ffff:0:0/96", "64:ff9b::/96")
+    ):
+        address = IPv4Address(int(address) & 0xFFFF_FFFF)
+
+    if (
+        address.is_private
+        or address.is_loopback
+        or address.is_link_local
+        or address.is_multicast
+        or address.is_reserved
+    ):
+        assert not is_public(address)
+
+
+@given(st.sampled_from([*DENIED_V4, *DENIED_V6]), st.data())
+def test_every_address_of_a_denied_network_is_denied(network, data):
+    """A network is denied from its first to its last address."""
+    offset = data.draw(st.integers(0, network.num_addresses - 1))
+
+    assert not is_public(network[offset])
+    assert not is_public(network[0])
+    assert not is_public(network[-1])
+
+
+def test_denied_networks_lie_where_they_matter():
+    """Every IPv6 entry lies inside the part that would pass otherwise; an entry elsewhere would be dead text."""
+    assert all(network.subnet_of(GLOBAL_V6) for network in DENIED_V6)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("host=media.lan cidr=10.1.0.0/16 port=8443", LAN),
+        ("port=8443  cidr=10.1.0.0/16 host=Media.LAN", LAN),
+        ("host=localhost cidr=127.0.0.1/32", Allowed("localhost", ip_network("127.0.0.1/32"), 443)),
+        (
+            "host=nas cidr=fd00::/8 ca_file='/etc/my lan.pem'",
+            Allowed("nas", ip_network("fd00::/8"), 443, "/etc/my lan.pem"),
+        ),
+    ],
+)
+def test_exception_is_read_from_a_setting(text, expected):
+    """The setting's words may stand in any order; the port is 443 unless given."""
+    assert parse_allow(text) == expected
+
+
+def test_exception_takes_the_general_authority_unless_it_names_its_own():
+    """One CA file can be set for all exceptions, and overruled for one."""
+    assert parse_allow("host=a.lan cidr=10.0.0.0/8", "/lan.pem").ca_file == "/lan.pem"
+    assert parse_allow("host=a.lan cidr=10.0.0.0/8 ca_file=/a.pem", "/lan.pem").ca_file == "/a.pem"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "host=media.lan", "cidr=10.0.0.0/8", "host= cidr=10.0.0.0/8", "media.lan 10.0.0.0/8", "host='a cidr=b"),
+        *("host=10.1.0.1 cidr=10.1.0.0/16", "host=0x7f.1 cidr=127.0.0.0/8", "host=a/b cidr=10.0.0.0/8"),
+        *("host=a.lan cidr=10.1.0.1/16", "host=a.lan cidr=ten", "host=a.lan cidr=10.0.0.0/8 port=0"),
+        *("host=a.lan cidr=10.0.0.0/8 port=65536", "host=a.lan cidr=10.0.0.0/8 port=٣", "host=a cidr=10.0.0.0/8 x=y"),
+    ],
+)
+def test_unclear_exception_is_refused_with_a_sentence(text):
+    """A setting that does not say exactly one host and one network stops the start, with a sentence that says why."""
+    with pytest.raises(ValueError, match=r"\.$"):
+        parse_allow(text)
+
+
+def test_tables_are_long_enough():
+    """The promise of at least sixty judged spellings is kept by this file itself."""
+    assert len(PRIVATE_ADDRESSES) + len(UNFIT_HOSTS) >= 120
+    assert all(ip_address(text) for text in PRIVATE_ADDRESSES)
