@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
-from refilm.testing import make_clip
+
+from refilm.testing import make_clip, moving_picture
 
 
 @dataclass(frozen=True)
 class Material:
-    """What the tests edit. clip: 2 s, 320x180, 25 fps, in colour.  long_clip: minutes of work for a slow edit.
+    """What the tests edit. clip: 2 s, 320x180, 25 fps, in colour.  long_clip: 40 s, much work for a slow edit.
 
     picture: orange, to take colours from.
     """
@@ -23,6 +26,12 @@ class Material:
     picture: Path
 
 
+@cache
+def one_second(size: tuple[int, int], index: int) -> NDArray[np.uint8]:
+    """The same second of a moving picture again and again, because drawing is slower than encoding."""
+    return moving_picture(size, index) if index < 25 else one_second(size, index % 25)
+
+
 def make_material(folder: Path) -> Material:
     """Write the material into `folder`."""
     picture = folder / "orange.png"
@@ -30,6 +39,8 @@ def make_material(folder: Path) -> Material:
     return Material(
         folder,
         make_clip(folder / "clip.mp4", seconds=2, size=(320, 180)),
-        make_clip(folder / "long.mp4", seconds=90, size=(960, 540)),
+        make_clip(
+            folder / "long.mp4", seconds=40, size=(960, 540), content=one_second, options={"preset": "ultrafast"}
+        ),
         picture,
     )

@@ -134,7 +134,7 @@ for (const name of positionals.length ? positionals : Object.keys(scenarios)) {
     told[name] = await scenarios[name]();
   } catch (error) {
     console.error(error);
-    told[name] = { error: String(error), body: JSON.stringify(error.error ?? '') };
+    told[name] = { error: String(error), details: JSON.stringify(error.error ?? error.taskDetails ?? null) };
   }
 }
 console.log(JSON.stringify(told));

@@ -182,7 +182,8 @@ async def run(options: argparse.Namespace) -> dict[str, Any]:
             told[name] = await getattr(scenarios, name)()
         except Exception as error:
             print(traceback.format_exc(), file=sys.stderr)
-            told[name] = {"error": f"{type(error).__name__}: {error}", "body": str(getattr(error, "body", ""))}
+            details = getattr(error, "body", None) or getattr(error, "task_details", None)
+            told[name] = {"error": f"{type(error).__name__}: {error}", "details": str(details)}
     return told
 
 
