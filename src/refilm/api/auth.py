@@ -10,7 +10,7 @@ from refilm.api.answers import VersionRefused
 from refilm.api.ports import Accounts, Caller
 from refilm.errors import Refused
 
-_BEARER = re.compile(rb"bearer +([!-~]+) *", re.IGNORECASE)
+_BEARER = re.compile(rb"bearer +([!-~](?:[ -~]*[!-~])?) *", re.IGNORECASE)
 
 
 def header(scope: Scope, name: bytes) -> bytes | None:

@@ -46,7 +46,6 @@ class FileEndpoints:
         return [
             Route("GET", "/files/{key:path}", self.download, link_error, operations.DOWNLOAD),
             Route("POST", "/uploads", self.receive, link_error, operations.RECEIVE),
-            Route("POST", "/uploads/{slot}", self.receive, link_error, operations.RECEIVE_SLOT),
         ]
 
     async def receive(self, request: Request) -> Response:

@@ -198,11 +198,6 @@ RECEIVE: dict[str, Any] = {
         "503": AWAY,
     },
 }
-RECEIVE_SLOT: dict[str, Any] = {
-    **RECEIVE,
-    "operationId": "receive_upload_slot",
-    "parameters": [path_parameter("slot", "Names the upload.", minLength=1)],
-}
 
 HEALTH: dict[str, Any] = {
     "operationId": "health",
