@@ -72,7 +72,7 @@ class Grain:
 
 
 def _grain_tile(seed: int, blur: float) -> NDArray[np.int8]:
-    """A periodic tile of noise, standard deviation 9 levels.  blur: of a Gaussian, pixels.
+    """A periodic tile of noise, standard deviation 5.5 levels.  blur: of a Gaussian, pixels.
 
     Grain of one pixel costs the encoder most and looks like video noise; film's is softer.
     """
@@ -80,7 +80,7 @@ def _grain_tile(seed: int, blur: float) -> NDArray[np.int8]:
 
     noise = np.random.default_rng((seed, 31)).standard_normal((_TILE, _TILE), dtype=np.float32)
     soft = gaussian_filter(noise, blur, mode="wrap")
-    return np.clip(soft / soft.std() * 9, -127, 127).astype(np.int8)
+    return np.clip(soft / soft.std() * 5.5, -127, 127).astype(np.int8)
 
 
 def glow(after: Planes, threshold: int, amount: float, radius: float, tint: tuple[float, float]) -> None:

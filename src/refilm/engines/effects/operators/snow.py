@@ -37,7 +37,7 @@ class Snow(ColourOperator, FrameOperator):
 
         # Under snow clouds there is no sun: flat, pale and a little blue; the thicker the snow, the more of it.
         overcast = (saturate(white_balance(rgb, (0.90, 1.0, 1.12)), 0.62) - 0.5) * 0.84 + 0.47
-        return blend(rgb, overcast, 0.55 + 0.25 * min(1.6, self.density))
+        return blend(rgb, overcast, 0.65 + 0.2 * min(1.6, self.density))
 
     def apply(self, context: Context, before: Planes, after: Planes) -> None:
         self._fall.apply(context, before, after)

@@ -31,5 +31,5 @@ class Warm(ColourOperator):
         from refilm.engines.effects.colour import clip, saturate, white_balance
 
         k = self.strength
-        lit = white_balance(rgb, (1 + 0.20 * k, 1 + 0.02 * k, 1 - 0.30 * k))
+        lit = white_balance(rgb, (1 + 0.19 * k, 1 - 0.02 * k, 1 - 0.24 * k))
         return clip(saturate(lit, 1 + 0.06 * k))

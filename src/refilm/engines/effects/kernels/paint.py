@@ -1,0 +1,177 @@
+"""Kernels of the painterly operators. They work on the painting grid (see `context.paint_size`), on pixels packed as
+one uint32 of four bytes: luma, U, V, and a byte of the caller's. All integer.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import uint32
+
+from refilm.engines.effects.kernels.kernel import kernel
+
+
+@kernel("uint32[const], uint32[const], int16[const], int16[const], uint32[], int, int, int, int")
+def warp_blend(previous: Any, current: Any, across: Any, down: Any, out: Any, w: int, h: int, keep: int, doubt: int) -> None:  # noqa: E501  # fmt: skip
+    """Mix the previous picture, moved by the flow, into the current one.
+
+    across, down: flow at half the size, ((h + 1) / 2, (w + 1) / 2), in 1/16 pixel.  keep: share of the past, 0..256;
+    each level that the two differ by takes `doubt` from it, so that what has changed is taken as it is.
+    """
+    mask = uint32(0x00FF00FF)
+    half = (w + 1) >> 1
+    right, bottom = (w - 1) << 4, (h - 1) << 4
+    for j in range(h):
+        for i in range(w):
+            q = (j >> 1) * half + (i >> 1)
+            x, y = np.int32((i << 4) + across[q]), np.int32((j << 4) + down[q])
+            c = current[j * w + i]
+            if x < 0 or y < 0 or x >= right or y >= bottom:
+                out[j * w + i] = c
+                continue
+            p = (y >> 4) * w + (x >> 4)
+            wx, wy = uint32(x & 15), uint32(y & 15)
+            w11 = wx * wy
+            w01, w10 = wx * uint32(16) - w11, wy * uint32(16) - w11
+            w00 = uint32(256) - w11 - w01 - w10
+            p00, p01, p10, p11 = previous[p], previous[p + 1], previous[p + w], previous[p + w + 1]
+            even = (p00 & mask) * w00 + (p01 & mask) * w01 + (p10 & mask) * w10 + (p11 & mask) * w11
+            s = uint32(8)
+            odd = ((p00 >> s) & mask) * w00 + ((p01 >> s) & mask) * w01
+            odd += ((p10 >> s) & mask) * w10 + ((p11 >> s) & mask) * w11
+            even, odd = (even + uint32(0x00800080)) >> s, (odd + uint32(0x00800080)) >> s
+            a0, a1, a2 = np.int32(even & uint32(255)), np.int32(odd & uint32(255)), np.int32((even >> 16) & uint32(255))
+            c0, c1, c2 = np.int32(c & uint32(255)), np.int32((c >> s) & uint32(255)), np.int32((c >> 16) & uint32(255))
+            share = max(0, keep - (abs(c0 - a0) + abs(c1 - a1) + abs(c2 - a2)) * doubt)
+            b0 = c0 + (((a0 - c0) * share + 128) >> 8)
+            b1 = c1 + (((a1 - c1) * share + 128) >> 8)
+            b2 = c2 + (((a2 - c2) * share + 128) >> 8)
+            out[j * w + i] = uint32(b0) | (uint32(b1) << s) | (uint32(b2) << uint32(16))
+
+
+@kernel("uint32[const], int, int, uint8[const], int32[const], uint32[const], uint32[const], uint32[], int, int")
+def gather(p: Any, stride: int, pad: int, code: Any, offsets: Any, weight: Any, reciprocal: Any, out: Any, w: int, h: int) -> None:  # noqa: E501  # fmt: skip
+    """The mean of the calmest of eight pixels around each one.
+
+    p: packed, the fourth byte says how busy the place is, with `pad` more pixels on every side.  code: at half the
+    size, which row of `offsets` (8 each) to use.  weight: [busier by n than the calmest of the eight] is 0..31, so that
+    eight weighted levels fit 16 bits.  reciprocal: [n] is 65536 / n, rounded.
+    """
+    half = (w + 1) >> 1
+    low, even_mask = uint32(0xFFFF), uint32(0x00FF00FF)
+    for j in range(h):
+        base = (j + pad) * stride + pad
+        for i in range(w):
+            o = np.int32(code[(j >> 1) * half + (i >> 1)]) << 3
+            at = base + i
+            p0, p1, p2, p3 = p[at + offsets[o]], p[at + offsets[o + 1]], p[at + offsets[o + 2]], p[at + offsets[o + 3]]
+            p4, p5 = p[at + offsets[o + 4]], p[at + offsets[o + 5]]
+            p6, p7 = p[at + offsets[o + 6]], p[at + offsets[o + 7]]
+            s = uint32(24)
+            calm = min(min(min(p0, p1), min(p2, p3)), min(min(p4, p5), min(p6, p7))) >> s
+            w0, w1, w2, w3 = weight[(p0 >> s) - calm], weight[(p1 >> s) - calm], weight[(p2 >> s) - calm], weight[(p3 >> s) - calm]  # noqa: E501  # fmt: skip
+            w4, w5, w6, w7 = weight[(p4 >> s) - calm], weight[(p5 >> s) - calm], weight[(p6 >> s) - calm], weight[(p7 >> s) - calm]  # noqa: E501  # fmt: skip
+            even = (p0 & even_mask) * w0 + (p1 & even_mask) * w1 + (p2 & even_mask) * w2 + (p3 & even_mask) * w3
+            even += (p4 & even_mask) * w4 + (p5 & even_mask) * w5 + (p6 & even_mask) * w6 + (p7 & even_mask) * w7
+            e = uint32(8)
+            m = uint32(0xFF)
+            odd = ((p0 >> e) & m) * w0 + ((p1 >> e) & m) * w1 + ((p2 >> e) & m) * w2 + ((p3 >> e) & m) * w3
+            odd += ((p4 >> e) & m) * w4 + ((p5 >> e) & m) * w5 + ((p6 >> e) & m) * w6 + ((p7 >> e) & m) * w7
+            r = reciprocal[w0 + w1 + w2 + w3 + w4 + w5 + w6 + w7]
+            a = ((even & low) * r + uint32(32768)) >> uint32(16)
+            b = (odd * r + uint32(32768)) >> uint32(16)
+            c = ((even >> uint32(16)) * r + uint32(32768)) >> uint32(16)
+            out[j * w + i] = a | (b << e) | (c << uint32(16))
+
+
+@kernel("uint8[const], int, int, uint8[const], int32[const], int, uint8[], int, int")
+def stroke(p: Any, stride: int, pad: int, code: Any, offsets: Any, taps: int, out: Any, w: int, h: int) -> None:
+    """Average each pixel along its stroke.  code: as for `gather`; its lower 5 bits name one of 32 directions."""
+    half = (w + 1) >> 1
+    rounding = (65536 + taps // 2) // taps
+    for j in range(h):
+        base = (j + pad) * stride + pad
+        for i in range(w):
+            o = np.int32(code[(j >> 1) * half + (i >> 1)] & 31) * taps
+            total = np.int32(0)
+            for k in range(taps):
+                total += p[base + i + offsets[o + k]]
+            out[j * w + i] = np.uint8(min(255, (total * rounding + 32768) >> 16))
+
+
+@kernel("uint8[const], uint8[const], uint8[], int, int, int, int")
+def outline(fine: Any, coarse: Any, out: Any, count: int, keep: int, threshold: int, gain: int) -> None:
+    """Ink where `fine` is darker than `coarse`: 255 is paper, 0 a full line (difference of Gaussians).
+
+    keep: share of the coarse picture that is taken off, of 1024.  threshold: 1/16 levels.  gain: 1/16 per level.
+    """
+    for k in range(count):
+        d = ((np.int32(fine[k]) << 10) - np.int32(coarse[k]) * np.int32(keep)) >> 6
+        ink = min(np.int32(0), ((d + np.int32(threshold)) * np.int32(gain)) >> 8)
+        out[k] = np.uint8(max(np.int32(0), 255 + ink))
+
+
+@kernel(
+    "uint16[const], int, int, int8[const], int, int, int, int,"
+    "uint8[const], uint8[const], int, uint8[], int, int, int, int"
+)
+def wash(
+    washed: Any, w: int, h: int, paper: Any, pw: int, ph: int, x: int, y: int,
+    tone: Any, p: Any, sp: int, o: Any, so: int, wet: int, grain: int, share: int,
+) -> None:  # fmt: skip
+    """The luma of a watercolour.
+
+    washed: (h, w), low byte luma of the wash, high byte the wet edge.  paper: (ph, pw, 4) periodic texture, shifted by
+    (x, y): how far the brush strays across and down (pixels), pigment (1/128), tooth (levels).  tone: luma to
+    reflectance.  wet, grain: strength of edges and of pigment.  share: 0..256 of the painting, the rest stays `p`.
+    """
+    for j in range(h):
+        row = ((j + y) % ph) * pw
+        column = x % pw
+        for i in range(w):
+            t = (row + column) << 2
+            column = column + 1 if column + 1 < pw else 0
+            jj = min(h - 1, max(0, j + paper[t + 1]))
+            ii = min(w - 1, max(0, i + paper[t]))
+            both = np.int32(washed[jj * w + ii])
+            c = np.int32(tone[both & 255])
+            density = ((np.int32(paper[t + 2]) * np.int32(grain)) >> 7) + (both >> 8) * np.int32(wet)
+            level = c - ((((c * (255 - c)) >> 8) * density) >> 8) + paper[t + 3]
+            level = 16 + ((min(np.int32(255), max(np.int32(0), level)) * 220) >> 8)
+            before = np.int32(p[j * sp + i])
+            o[j * so + i] = np.uint8(before + (((level - before) * np.int32(share)) >> 8))
+
+
+@kernel("uint8[const], uint8[const], uint8[const], uint8[const], int, uint8[], int, int, int, int, int, int")
+def pigment(c: Any, luma: Any, edge: Any, p: Any, sp: int, o: Any, so: int, w: int, h: int, gain: int, wet: int, share: int) -> None:  # noqa: E501  # fmt: skip
+    """A chroma plane of a watercolour: stronger where the wash dries, nearly none on bare paper.
+
+    c, luma, edge: (h, w) wash chroma, wash luma, wet edge.  gain: of 256.  p, o, share: as for `wash`.
+    """
+    for j in range(h):
+        for i in range(w):
+            q = j * w + i
+            k = np.int32(gain) + ((np.int32(edge[q]) * np.int32(wet)) >> 1)
+            light = np.int32(luma[q])
+            if light > 205:
+                k = k * max(np.int32(6), 235 - light) // 30
+            k = min(np.int32(400), max(np.int32(40), k))
+            level = min(np.int32(240), max(np.int32(16), 128 + (((np.int32(c[q]) - 128) * k) >> 8)))
+            before = np.int32(p[j * sp + i])
+            o[j * so + i] = np.uint8(before + (((level - before) * np.int32(share)) >> 8))
+
+
+@kernel("uint16[const], int, int, uint8[const], uint8[const], uint8[const], int, uint8[], int, int")
+def ink(drawn: Any, w: int, h: int, tone: Any, line: Any, p: Any, sp: int, o: Any, so: int, share: int) -> None:
+    """The luma of a cartoon.  drawn: (h, w), low byte flat luma, high byte paper left by the outline.
+
+    tone: flat luma to printed luma.  line: paper to opacity of the picture under it, 0..255.
+    """
+    for j in range(h):
+        for i in range(w):
+            both = drawn[j * w + i]
+            flat = np.int32(tone[both & 255])
+            level = 16 + (((flat - 16) * np.int32(line[both >> 8]) * 257) >> 16)
+            before = np.int32(p[j * sp + i])
+            o[j * so + i] = np.uint8(before + (((level - before) * np.int32(share)) >> 8))

@@ -1,0 +1,177 @@
+"""The painted looks: watercolour and cartoon. Both work on the painting grid of `context.paint_size` and add their
+fine structure (paper, ink) at full size. Sizes in pixels are meant for a grid of 360 rows and scale with it.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from refilm.engines.effects.brushwork import Orientation, Patches, Stabiliser, Strokes
+from refilm.engines.effects.context import Context
+from refilm.engines.effects.kernels import paint
+from refilm.engines.effects.operator import Setting
+from refilm.engines.effects.planes import Plane, Planes, flat
+from refilm.engines.effects.textures import noise, paper
+
+_LEVELS = np.arange(256)
+
+
+class WatercolourPainting:
+    """Washes of colour on paper. State: the stabiliser's picture and the orientation's tensor."""
+
+    def __init__(self, setting: Setting, strength: float) -> None:
+        """strength: 0.3 to 1.5; below 1 part of the photograph stays."""
+        self._size = setting.size
+        self._stabiliser = Stabiliser(setting.size)
+        grid = self._stabiliser.size
+        scale = min(grid) / 360
+        self._orientation = Orientation(2.5 * scale)
+        self._patches = Patches(grid, max(1.2, 3.0 * scale * (0.6 + 0.4 * strength)))
+        self._paper = _paper(setting)
+        self._tone = _wash_tone()
+        self._drawing = 1 / max(0.7, strength)
+        self._wet = round(5 * strength)
+        self._grain = round(256 * min(1.3, strength))
+        self._gain = round(256 + 14 * strength)
+        self._share = round(256 * min(1.0, 0.25 + 0.75 * strength))
+
+    def apply(self, context: Context, before: Planes, after: Planes) -> None:
+        """Fill `after` with the painted `before`; they may be the same planes."""
+        steady = self._stabiliser.update(context, before)
+        washed = self._patches(steady, self._orientation.update(context, steady))
+        luma, u, v, _ = cv2.split(washed)
+        edge = _wet_edge(luma)
+        fine = _redrawn(luma, cv2.extractChannel(steady, 0), self._drawing)
+        self._draw_luma(context, fine, edge, before.y, after.y)
+        for chroma, old, new in ((u, before.u, after.u), (v, before.v, after.v)):
+            self._draw_chroma(chroma, luma, edge, old, new)
+
+    def _draw_luma(self, context: Context, luma: Plane, edge: Plane, before: Plane, after: Plane) -> None:
+        width, height = self._size
+        both = cv2.resize(cv2.merge([luma, edge]), self._size, interpolation=cv2.INTER_LINEAR)
+        (p, sp), (o, so) = flat(before), flat(after)
+        texture = self._paper
+        # The paper moves with the camera's picture, or the world would slide along behind a dirty pane.
+        across, down = (round(-shift) for shift in context.motion)
+        rows, columns = texture.shape[:2]
+        paint.wash(
+            both.reshape(-1).view(np.uint16), width, height, texture.reshape(-1), columns, rows,
+            across % columns, down % rows, self._tone, p, sp, o, so, self._wet, self._grain, self._share,
+        )  # fmt: skip
+
+    def _draw_chroma(self, chroma: Plane, luma: Plane, edge: Plane, before: Plane, after: Plane) -> None:
+        height, width = after.shape
+        layers = [_fitted(layer, (width, height)) for layer in (chroma, luma, edge)]
+        (p, sp), (o, so) = flat(before), flat(after)
+        paint.pigment(*layers, p, sp, o, so, width, height, self._gain, self._wet, self._share)
+
+
+def _redrawn(washed: Plane, steady: Plane, amount: float) -> Plane:
+    """The wash with some of the fine drawing back: dark lines more than lights, as a brush would set them last."""
+    lighter, darker = cv2.subtract(steady, washed), cv2.subtract(washed, steady)
+    lifted = cv2.addWeighted(washed, 1, lighter, 0.28 * amount, 0)
+    return cv2.addWeighted(lifted, 1, darker, -0.6 * amount, 0)
+
+
+def _wet_edge(luma: Plane) -> Plane:
+    """Where a wash ends, 0..52: pigment gathers there as it dries."""
+    across, down = cv2.Sobel(luma, cv2.CV_16S, 1, 0, ksize=3), cv2.Sobel(luma, cv2.CV_16S, 0, 1, ksize=3)
+    slope = cv2.addWeighted(cv2.convertScaleAbs(across, alpha=0.25), 1, cv2.convertScaleAbs(down, alpha=0.25), 1, -3)
+    return cv2.min(cv2.GaussianBlur(slope, (5, 5), 0.9), 52)
+
+
+def _paper(setting: Setting) -> NDArray[np.int8]:
+    """(h, w, 4): how far the brush strays across and down, pigment (1/128), tooth (levels); periodic."""
+    size, seed = setting.size, setting.seed
+    short = min(size)
+    tooth, turbulence = paper(size, seed), np.clip(noise(size, (seed, 61), 1.9, 2), -2, 2)
+    stray = [noise(size, (seed, 62 + k), 1.2, 8, short / 8) * 1.5 * setting.scale for k in (0, 1)]
+    layers = [*stray, 128 * (0.20 * turbulence + 0.26 * tooth), 6 * tooth]
+    return np.stack([np.clip(np.rint(layer), -127, 127) for layer in layers], -1).astype(np.int8)
+
+
+def _wash_tone() -> NDArray[np.uint8]:
+    """Luma level to the reflectance of the wash, 0..252: lifted, and gathered in eight soft steps."""
+    linear = np.clip((_LEVELS - 16) / 219, 0, 1)
+    stepped = 0.4 * linear + 0.6 * _steps(linear, 8, 1.5)
+    return np.clip((0.13 + 0.87 * stepped**0.66) * 255, 0, 252).astype(np.uint8)
+
+
+def _steps(values: NDArray[np.float64], count: int, hardness: float) -> NDArray[np.float64]:
+    """`values`, 0..1, gathered in `count` steps with soft rises between them."""
+    width = 1 / count
+    middle = (np.floor(values / width) + 0.5) * width
+    rise = np.tanh(hardness * (values - middle) / width * 2) / np.tanh(hardness)
+    return np.clip(middle + width / 2 * rise, 0, 1)
+
+
+class CartoonDrawing:
+    """Flat colours inside outlines. State: the stabiliser's picture and the orientation's tensor."""
+
+    def __init__(self, setting: Setting, strength: float) -> None:
+        """strength: 0.3 to 1.5; below 1 part of the photograph stays."""
+        self._size = setting.size
+        self._stabiliser = Stabiliser(setting.size)
+        grid = self._stabiliser.size
+        scale = min(grid) / 360
+        radius = max(1.2, 3.0 * scale * (0.6 + 0.4 * strength))
+        self._orientation = Orientation(2.0 * scale)
+        self._first, self._second = (Patches(grid, radius, softness=6.0) for _ in range(2))
+        self._strokes = Strokes(grid, max(2, round(5 * scale)))
+        self._sigma = max(0.6, 0.9 * scale), max(1.0, 1.6 * scale)
+        self._gain = round(50 * 16 * strength)
+        self._tone = _cel_tone()
+        self._line = np.rint(255 * _rise(0.30, 0.80)).astype(np.uint8)
+        self._chroma = np.clip(np.rint(128 + (_LEVELS - 128) * (1 + 0.45 * strength)), 16, 240).astype(np.uint8)
+        self._share = min(1.0, 0.2 + 0.8 * strength)
+
+    def apply(self, context: Context, before: Planes, after: Planes) -> None:
+        """Fill `after` with the drawn `before`; they may be the same planes."""
+        steady = self._stabiliser.update(context, before)
+        code = self._orientation.update(context, steady)
+        once = self._first(steady, code)
+        lines = self._lines(cv2.extractChannel(once, 0), cv2.extractChannel(steady, 0), code)
+        luma, u, v, _ = cv2.split(self._second(once, code))
+        self._draw_luma(luma, lines, before.y, after.y)
+        for chroma, old, new in ((u, before.u, after.u), (v, before.v, after.v)):
+            flat_colour = _fitted(cv2.LUT(chroma, self._chroma), (new.shape[1], new.shape[0]), shaped=True)
+            cv2.addWeighted(flat_colour, self._share, old, 1 - self._share, 0, dst=new)
+
+    def _lines(self, painted: Plane, steady: Plane, code: NDArray[np.uint8]) -> Plane:
+        """The outlines on the painting grid: 255 paper, 0 ink."""
+        luma = cv2.addWeighted(painted, 0.72, steady, 0.28, 0)
+        fine, coarse = (cv2.GaussianBlur(luma, (0, 0), sigma) for sigma in self._sigma)
+        drawn = np.empty_like(luma)
+        paint.outline(fine.reshape(-1), coarse.reshape(-1), drawn.reshape(-1), drawn.size, 1009, 26, self._gain)
+        return self._strokes(drawn, code)
+
+    def _draw_luma(self, luma: Plane, lines: Plane, before: Plane, after: Plane) -> None:
+        width, height = self._size
+        both = cv2.resize(cv2.merge([luma, lines]), self._size, interpolation=cv2.INTER_CUBIC)
+        (p, sp), (o, so) = flat(before), flat(after)
+        paint.ink(both.reshape(-1).view(np.uint16), width, height, self._tone, self._line, p, sp, o, so, round(256 * self._share))  # noqa: E501  # fmt: skip
+
+
+def _rise(start: float, end: float) -> NDArray[np.float64]:
+    """A smooth rise over the 256 levels; start, end: 0..1."""
+    t = np.clip((_LEVELS / 255 - start) / (end - start), 0, 1)
+    return np.asarray(t * t * (3 - 2 * t))
+
+
+def _cel_tone() -> NDArray[np.uint8]:
+    """Luma level to printed luma: six steps, a little lighter and harder than the photograph."""
+    linear = _LEVELS / 255
+    curve = np.clip(linear + 0.05 * np.sin(2 * np.pi * (linear - 0.25)) + 0.03, 0, 1)
+    stepped = np.rint(255 * _steps(linear, 6, 2.2)).astype(int)
+    return np.clip(np.rint(curve[stepped] * 255), 16, 235).astype(np.uint8)
+
+
+def _fitted(layer: Plane, size: tuple[int, int], *, shaped: bool = False) -> NDArray[np.uint8]:
+    """A layer of the painting grid at the chroma's size, flat unless `shaped`."""
+    if (layer.shape[1], layer.shape[0]) != size:
+        smaller = layer.shape[1] > size[0]
+        layer = cv2.resize(layer, size, interpolation=cv2.INTER_AREA if smaller else cv2.INTER_LINEAR)
+    layer = np.ascontiguousarray(layer)
+    return layer if shaped else layer.reshape(-1)
