@@ -62,7 +62,8 @@ class LocalAssets:
         """See `Assets.open`."""
         path = self._path(key)
         with _found(key):
-            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+            # Without O_NONBLOCK, opening a pipe would wait for its writer; regular files do not notice.
+            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             os.close(descriptor)
             raise _not_found(key)
