@@ -95,7 +95,7 @@ class Intake:
         self._limits_of = limits_of
         self._uri_limits = uri_limits
         self._now = now
-        self._remembered: OrderedDict[str, Upload] = OrderedDict()
+        self._remembered: OrderedDict[str, tuple[Upload, ClipInfo | None]] = OrderedDict()
 
     async def accept(self, account: str, task_id: str, request: EditRequest) -> Accepted:
         """Check every input and keep what came inside the request.
@@ -130,7 +130,7 @@ class Intake:
 
     def _upload(self, account: str, item: Input, model: Model) -> ClipInfo | None:
         """The facts of an uploaded clip, or None for a picture. Raises InvalidRequest."""
-        upload = self._find(item.uri)
+        upload, info = self._find(item.uri)
         if upload is None or upload.account != account or upload.expires_at <= self._now():
             raise unusable(item, "There is no such upload, or it has expired. Upload the file again.")
         if not upload.arrived:
@@ -141,7 +141,8 @@ class Intake:
             raise unusable(item, f"The upload is of another kind: {upload.kind}, not {item.kind}.")
         if item.kind is AssetKind.IMAGE:
             return None
-        info = ClipInfo.from_json(upload.facts or {})
+        if info is None:
+            raise unusable(item, "The upload could not be read. Upload the file again.")
         limits = self._limits_of(model)
         problem = limits.problem(info)
         if problem is not None:
@@ -150,18 +151,20 @@ class Intake:
             raise InvalidRequest([Issue(item.path, "too_big" if too_long else "custom", problem, extra)])
         return info
 
-    def _find(self, uri: str) -> Upload | None:
-        """The upload behind a URI. One that has arrived never changes, so it is remembered."""
+    def _find(self, uri: str) -> tuple[Upload | None, ClipInfo | None]:
+        """The upload behind a URI and its facts as a clip. One that has arrived never changes, so it is remembered."""
         upload_id = parse_upload_uri(uri, self._uri_limits)
         known = self._remembered.get(upload_id)
         if known is not None:
             return known
         upload = self._store.read(lambda tx: tx.uploads.get(upload_id))
-        if upload is not None and upload.arrived:
-            self._remembered[upload_id] = upload
-            if len(self._remembered) > REMEMBER_UPLOADS:
-                self._remembered.popitem(last=False)
-        return upload
+        if upload is None or not upload.arrived:
+            return upload, None
+        info = ClipInfo.from_json(upload.facts) if upload.kind == AssetKind.VIDEO and upload.facts else None
+        self._remembered[upload_id] = upload, info
+        if len(self._remembered) > REMEMBER_UPLOADS:
+            self._remembered.popitem(last=False)
+        return upload, info
 
     async def _keep(self, task_id: str, request: EditRequest, inputs: list[Input]) -> EditRequest:
         """Write the bytes of data URIs to assets, and name those instead."""

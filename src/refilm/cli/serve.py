@@ -73,6 +73,7 @@ def run_http(server: Server, listening: socket.socket) -> None:
         access_log=False,
         server_header=False,
         date_header=False,
+        proxy_headers=False,  # what the world sees of us is the setting public_url, not a header anybody can send
         timeout_graceful_shutdown=5,
     )
     uvicorn.Server(config).run(sockets=[listening])

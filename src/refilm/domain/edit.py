@@ -5,7 +5,7 @@ Plain values, validated by whoever builds them (`refilm.api.wire`, `refilm.cli`)
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Self
 
@@ -88,8 +88,19 @@ class EditRequest:
     ignored: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """The same request as JSON values, for the store and for the child process."""
-        return asdict(self)
+        """The same request as JSON values, for the store and for the child process.
+
+        Field by field: every create pays for this, and `dataclasses.asdict` copies what is immutable here.
+        """
+        return {
+            **vars(self),
+            "references": [vars(reference) for reference in self.references],
+            "keyframes": [
+                {**vars(keyframe), "range": vars(keyframe.range) if keyframe.range else None}
+                for keyframe in self.keyframes
+            ],
+            "output": vars(self.output),
+        }
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Self:
