@@ -1,0 +1,85 @@
+"""The prompt compiler: words to a plan. Every clause becomes steps, or is refused with a sentence.
+
+It never guesses half: a clause is refused unless every word of it is accounted for. Words and looks are data
+(`lexicon/`), the reading of them is in `language/`. It sees no clip, and reads nothing but the prompt: same prompt,
+same plan. Its work grows in step with the prompt's length; any text at all returns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from refilm.engines.effects.language.lexicon import lexicon
+from refilm.engines.effects.language.meaning import REFERENCE, Reading, Wish
+from refilm.engines.effects.language.reader import read
+from refilm.engines.effects.language.settle import Specs, settle
+from refilm.engines.effects.language.text import clean, tokenize
+from refilm.engines.effects.operator import OperatorSpec
+from refilm.engines.effects.operators import OPERATORS
+from refilm.engines.effects.plan import Plan, RefusedClause, Step
+
+
+def compile_prompt(prompt: str, *, references: int = 0) -> Plan:
+    """The plan that `prompt` asks for.
+
+    prompt: any text, in English, Vietnamese, Chinese or Spanish where it is to be understood.  references: how many
+    reference pictures came with it. Steps are in working order, and set only what the prompt sets. A prompt of no words
+    asks for nothing, or for the colours of the reference where there is one. Never raises.
+    """
+    words = lexicon()
+    text = clean(prompt)
+    tokens = tokenize(text)
+    if all(token.kind == "mark" for token in tokens):
+        return _unspoken(references)
+    readings = read(tokens, text, words, references=references)
+    settled = settle([wish for reading in readings for wish in reading.wishes], words, _specs())
+    refused = [RefusedClause(each.clause.text, each.reason) for each in readings if each.reason]
+    refused += settled.refused
+    refused += _broken_promises(readings, settled.steps)
+    if not settled.steps and not refused:
+        refused = [RefusedClause(text.strip(), words.topics["no_look"])]
+    return Plan(_annotate(settled.steps, readings), tuple(refused))
+
+
+def explain(plan: Plan) -> list[str]:
+    """One sentence for each step and for each refused clause."""
+    sentences = [_explain_step(step) for step in plan.steps]
+    return sentences + [f"“{clause.text}” cannot be done: {clause.reason}." for clause in plan.refused]
+
+
+def _specs() -> Specs:
+    return {name: operator.spec for name, operator in OPERATORS.items()}
+
+
+def _unspoken(references: int) -> Plan:
+    if references < 1:
+        return Plan(())
+    wish = Wish(REFERENCE, "", note="no words came with the reference picture, so its colours are taken")
+    return Plan(settle([wish], lexicon(), _specs()).steps)
+
+
+def _broken_promises(readings: Sequence[Reading], steps: Sequence[Step]) -> list[RefusedClause]:
+    """Clauses that want the colours kept, beside steps that change them."""
+    specs = _specs()
+    changing = [step for step in steps if specs[step.operator].stage in ("grade", "light")]
+    if not changing:
+        return []
+    reason = lexicon().topics["keep_colours"].format(clause=changing[0].clause)
+    return [RefusedClause(each.clause.text, reason) for each in readings if each.keeps == "colours"]
+
+
+def _annotate(steps: tuple[Step, ...], readings: Sequence[Reading]) -> tuple[Step, ...]:
+    """The steps, the last one carrying the notes of clauses that asked for nothing."""
+    notes = [reading.note for reading in readings if reading.note]
+    if not steps or not notes:
+        return steps
+    note = "; ".join(filter(None, [steps[-1].note, *notes]))
+    return (*steps[:-1], replace(steps[-1], note=note))
+
+
+def _explain_step(step: Step) -> str:
+    spec: OperatorSpec = OPERATORS[step.operator].spec
+    told = ", ".join(f"{name} {value}" for name, value in step.parameters.items())
+    asked = f"“{step.clause}”: " if step.clause else ""
+    return f"{asked}{spec.title}{f' ({told})' if told else ''}{f'; {step.note}' if step.note else ''}."

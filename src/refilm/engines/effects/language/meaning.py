@@ -1,0 +1,261 @@
+"""What one clause asks for: wishes, a constraint, nothing, or a refusal with its reason.
+
+The rule behind all of it: every word of a clause must be accounted for, otherwise the clause is refused. Knows nothing
+of other clauses (`reader`), of operators' ranges or of conflicts between looks (`settle`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Set
+from dataclasses import dataclass, replace
+from typing import Any
+
+from refilm.engines.effects.language.clauses import Clause
+from refilm.engines.effects.language.lexicon import Lexicon
+from refilm.engines.effects.language.phrases import Piece
+
+#: What an engine that redraws nothing keeps anyway, so that asking to keep it costs nothing.
+_KEPT_ANYWAY = {"person", "motion", "sound", "composition", "rest", "text", "object"}
+_ASIDE = {"filler", "whole", "take", "article"}
+REFERENCE = "reference_colours"
+
+
+@dataclass(frozen=True)
+class Wish:
+    """A look that somebody wants.
+
+    factor: times the usual strength, None where nothing was said.  amount: an exact share (0.2 for "20 %") for
+    operators that go both ways.  less: the other way round.
+    """
+
+    look: str
+    clause: str
+    factor: float | None = None
+    amount: float | None = None
+    less: bool = False
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a clause was understood as. Exactly one of these holds: it is refused, or it has wishes, or asks nothing.
+
+    negated: its looks are named in order not to have them.  removes: it wants something taken out of the clip.
+    factor, amount: a strength without a look, meant for the look before.  keeps: what must stay, "colours" or "".
+    dangling: a verb still waiting for its look.  constraint: it asks for something to stay.
+    """
+
+    clause: Clause
+    wishes: tuple[Wish, ...] = ()
+    reason: str = ""
+    note: str = ""
+    negated: bool = False
+    removes: bool = False
+    less: bool = False
+    factor: float | None = None
+    amount: float | None = None
+    keeps: str = ""
+    dangling: bool = False
+    constraint: bool = False
+
+
+def read_clause(clause: Clause, lexicon: Lexicon, *, nearby: Set[str], references: int) -> Reading:
+    """What `clause` asks for. nearby: the looks of its sentence, which may explain descriptive words."""
+    if all(piece.kind in _ASIDE | {"aspect", "style", "anything"} for piece in clause.pieces):
+        return Reading(clause)
+    if clause.has("remove"):
+        return _read_removal(clause, lexicon)
+    if clause.has("keep") or _is_ban(clause):
+        constraint = read_constraint(clause, lexicon)
+        if constraint is not None:
+            return constraint
+    strange = _unaccounted(clause, lexicon, nearby)
+    if strange:
+        return Reading(clause, reason=_why_strange(strange, lexicon))
+    if clause.has("refer", "mention"):
+        return _read_reference(clause, lexicon, references)
+    if clause.has("not", "without"):
+        return Reading(clause, negated=True, note=f"left out as asked: {clause.text}")
+    if clause.has("unreleased"):
+        return Reading(clause, reason=lexicon.unreleased[clause.of("unreleased")[0].value])
+    if clause.has("looks"):
+        return _read_looks(clause, lexicon)
+    return _read_rest(clause, lexicon)
+
+
+def _read_removal(clause: Clause, lexicon: Lexicon) -> Reading:
+    if clause.has("not"):
+        return Reading(clause, note=f"nothing is removed anyway: {clause.text}")
+    return Reading(clause, reason=lexicon.topics["remove"], removes=True)
+
+
+def _is_ban(clause: Clause) -> bool:
+    """Whether it forbids an act ("do not change the motion", "without adding anything")."""
+    if not clause.has("not", "without"):
+        return False
+    verbs = clause.of("change", "add", "make")
+    return bool(verbs) and (not clause.has("looks", "unreleased") or clause.has("topics"))
+
+
+def read_constraint(clause: Clause, lexicon: Lexicon) -> Reading | None:
+    """Words that ask for something to stay, None where they name a look after all ("keep it dark")."""
+    if clause.has("not", "without") and clause.has("add") and not clause.has("change", "keep"):
+        return Reading(clause, note=f"nothing is added to the scene anyway: {clause.text}", constraint=True)
+    looks = [lexicon.looks[piece.value] for piece in clause.of("looks")]
+    topics = {piece.value for piece in clause.of("topics")}
+    strange = clause.of("unknown", "number", "mention", "refer")
+    if strange or not topics <= _KEPT_ANYWAY or (topics & {"person", "object"} and (looks or clause.has("aspect"))):
+        return Reading(clause, reason=lexicon.topics["part"], constraint=True)
+    if looks and not topics and not all(look.matter or look.axis for look in looks):
+        return None
+    colours = clause.has("aspect") or any(look.axis for look in looks)
+    return Reading(clause, note=f"kept anyway: {clause.text}", keeps="colours" if colours else "", constraint=True)
+
+
+def _unaccounted(clause: Clause, lexicon: Lexicon, nearby: Set[str]) -> tuple[Piece, ...]:
+    """The pieces that nothing in the clause explains."""
+    own = {piece.value for piece in clause.of("looks")}
+    explained = own if clause.has("make", "add", "change") else own | nearby
+    strange = []
+    for position, piece in enumerate(clause.pieces):
+        following = clause.pieces[position + 1].kind if position + 1 < len(clause.pieces) else ""
+        if (
+            piece.kind in ("unknown", "topics")
+            or (piece.kind == "number" and following != "percent")
+            or (piece.kind == "companion" and not piece.value & explained)
+        ):
+            strange.append(piece)
+    if clause.has("add") and clause.has("article") and not clause.has("aspect", "style"):
+        strange += [piece for piece in clause.of("looks") if lexicon.looks[piece.value].thing]
+    return tuple(strange)
+
+
+def _why_strange(strange: tuple[Piece, ...], lexicon: Lexicon) -> str:
+    for piece in strange:
+        if piece.kind == "topics":
+            return lexicon.topics[piece.value]
+    return lexicon.topics["object"]
+
+
+def _read_reference(clause: Clause, lexicon: Lexicon, references: int) -> Reading:
+    others = [piece for piece in clause.of("looks") if not _is_colour(piece, lexicon)]
+    reason = ""
+    if references < 1:
+        reason = "no_reference"
+    elif clause.has("style"):
+        reason = "reference_style"
+    elif clause.has("add", "not", "without") and not clause.has("aspect"):
+        reason = "object"
+    elif any(piece.value[-1].isdigit() and not piece.value.endswith("1") for piece in clause.of("mention")):
+        reason = "one_reference"
+    if reason:
+        return Reading(clause, reason=lexicon.topics[reason])
+    factor, amount = _loose_strength(clause)
+    note = (
+        "" if clause.has("aspect") else "interpreted as: take the colours of the reference picture, nothing else of it"
+    )
+    wish = Wish(REFERENCE, clause.text, factor if amount is None else amount, note=note)
+    return Reading(clause, wishes=(wish, *(Wish(piece.value, clause.text) for piece in others)))
+
+
+def _is_colour(piece: Piece, lexicon: Lexicon) -> bool:
+    look = lexicon.looks[piece.value]
+    return not look.matter and not look.thing and all(step.operator not in _SHAPING for step in look.steps)
+
+
+_SHAPING = {"night", "snow", "watercolour", "cartoon", "vignette", "film_grain"}
+
+
+def _read_looks(clause: Clause, lexicon: Lexicon) -> Reading:
+    """The looks of a clause, each with the strength and the direction said nearest to it."""
+    wishes: list[Wish] = []
+    pending = _Pending()
+    fresh = False  # whether the last word but fillers was a look, so that an adverb belongs to it
+    for position, piece in enumerate(clause.pieces):
+        if piece.kind == "looks":
+            wishes.append(pending.give(Wish(piece.value, clause.text, note=_typo_note(piece))))
+            pending, fresh = _Pending(), True
+        elif piece.kind in ("strength", "adverb", "number"):
+            said = _strength(clause, position)
+            if fresh and piece.kind != "strength" and wishes[-1].factor is None and wishes[-1].amount is None:
+                wishes[-1] = said.give(wishes[-1])
+            else:
+                pending = pending.join(said)
+        elif piece.kind == "less" or (piece.kind == "excess" and _before_look(clause, position)):
+            pending = replace(pending, less=True)
+        elif piece.kind not in ("filler", "aspect", "percent", "intensity", "more", "article"):
+            fresh = False
+    if wishes:
+        wishes[-1] = pending.give(wishes[-1])
+    absorbed = {name for wish in wishes for name in lexicon.looks[wish.look].absorbs}
+    wishes = [wish for wish in wishes if wish.look not in absorbed] or wishes
+    reason = next((reason for wish in wishes if (reason := _no_less(wish, lexicon))), "")
+    if reason:
+        return Reading(clause, reason=reason)
+    return Reading(clause, wishes=tuple(wishes), less=any(wish.less for wish in wishes))
+
+
+def _no_less(wish: Wish, lexicon: Lexicon) -> str:
+    return lexicon.topics["remove"] if wish.less and not lexicon.looks[wish.look].less else ""
+
+
+def _read_rest(clause: Clause, lexicon: Lexicon) -> Reading:
+    """A clause without a look: a strength for the look before, a verb that waits for its look, or a description."""
+    factor, amount = _loose_strength(clause)
+    less = clause.has("less")
+    if factor is not None or amount is not None:
+        return Reading(clause, factor=factor, amount=amount, less=less)
+    if clause.has("make", "change", "add") or less or clause.has("more"):
+        return Reading(clause, dangling=True, less=less, reason=lexicon.topics["no_look"])
+    return Reading(clause)
+
+
+@dataclass(frozen=True)
+class _Pending:
+    """A strength and a direction that wait for their look."""
+
+    factor: float | None = None
+    amount: float | None = None
+    less: bool = False
+
+    def join(self, other: _Pending) -> _Pending:
+        """Both together; of two factors the weaker counts ("very slightly"), of two strong ones the stronger."""
+        factors = [factor for factor in (self.factor, other.factor) if factor is not None]
+        weak = [factor for factor in factors if factor < 1]
+        factor = min(weak) if weak else max(factors, default=None)
+        return _Pending(factor, other.amount if self.amount is None else self.amount, self.less or other.less)
+
+    def give(self, wish: Wish) -> Wish:
+        """`wish` with whatever waited, where it has none of its own."""
+        return replace(
+            wish,
+            factor=self.factor if wish.factor is None else wish.factor,
+            amount=self.amount if wish.amount is None else wish.amount,
+            less=wish.less or self.less,
+        )
+
+
+def _strength(clause: Clause, position: int) -> _Pending:
+    piece: Piece = clause.pieces[position]
+    if piece.kind != "number":
+        return _Pending(factor=piece.value)
+    share = max(0.0, float(piece.value)) / 100
+    # "at 50 % strength" is half the usual; "20 % darker" names the amount.
+    return _Pending(factor=share) if clause.has("intensity") else _Pending(amount=share)
+
+
+def _loose_strength(clause: Clause) -> tuple[float | None, float | None]:
+    pending = _Pending()
+    for position, piece in enumerate(clause.pieces):
+        if piece.kind in ("strength", "adverb", "number"):
+            pending = pending.join(_strength(clause, position))
+    return pending.factor, pending.amount
+
+
+def _before_look(clause: Clause, position: int) -> bool:
+    following: tuple[Any, ...] = clause.pieces[position + 1 :]
+    return next((piece.kind == "looks" for piece in following if piece.kind not in ("filler", "strength")), False)
+
+
+def _typo_note(piece: Piece) -> str:
+    return f'read as "{piece.read_as}"' if piece.read_as else ""

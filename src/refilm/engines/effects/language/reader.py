@@ -1,0 +1,141 @@
+"""A prompt's clauses, read together: what one clause lends to the next.
+
+"No snow and grain" bans both; "make the dog blue and shiny" speaks of the dog twice; ", but only slightly" strengthens
+nothing of its own. Knows nothing of operators (`settle`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from refilm.engines.effects.language.clauses import Clause, sentences, split
+from refilm.engines.effects.language.lexicon import LANGUAGES, Language, Lexicon
+from refilm.engines.effects.language.meaning import Reading, read_clause, read_constraint
+from refilm.engines.effects.language.phrases import Piece, cover
+from refilm.engines.effects.language.text import Token, accented
+
+_BREAKS = set(",.;!?\n\u3002\uff0c\u3001\uff1b\uff01\uff1f")
+
+
+def read(tokens: Sequence[Token], text: str, lexicon: Lexicon, *, references: int) -> tuple[Reading, ...]:
+    """What each clause of a prompt asks for, in order."""
+    clauses = split(_pieces(tuple(tokens), lexicon), text)
+    readings: list[Reading] = []
+    for sentence in sentences(clauses):
+        nearby = {piece.value for position in sentence for piece in clauses[position].of("looks")}
+        heard: list[Reading] = []
+        for position in sentence:
+            reading = read_clause(clauses[position], lexicon, nearby=nearby, references=references)
+            if heard:
+                reading = _inherit(heard, reading, lexicon)
+            heard.append(reading)
+        readings += _confine(heard)
+    return tuple(readings)
+
+
+def _pieces(tokens: tuple[Token, ...], lexicon: Lexicon) -> tuple[Piece, ...]:
+    """The prompt's pieces, each stretch between marks in the language that leaves the fewest words unexplained.
+
+    Where languages tie, the one that understands the whole prompt best wins, then the order of `LANGUAGES`.
+    """
+    whole = {name: _strange(_cover(tokens, tokens, lexicon.languages[name])) for name in LANGUAGES}
+    ranked = sorted(LANGUAGES, key=lambda name: whole[name])
+    pieces: list[Piece] = []
+    for stretch in _stretches(tokens):
+        readings = [_cover(stretch, tokens, lexicon.languages[name]) for name in ranked]
+        pieces += min(readings, key=_strange)
+    return tuple(pieces)
+
+
+def _cover(stretch: Sequence[Token], tokens: tuple[Token, ...], language: Language) -> tuple[Piece, ...]:
+    return cover(stretch, language, exactly=language.name == "vi" and accented(tokens))
+
+
+def _strange(pieces: Iterable[Piece]) -> int:
+    """How badly a reading explains a text: unknown words count most, then words that only refusals know."""
+    unknown = sum(piece.kind == "unknown" for piece in pieces)
+    guessed = sum(bool(piece.read_as) for piece in pieces)
+    return 8 * unknown + 3 * guessed + sum(piece.kind in ("topics", "companion") for piece in pieces)
+
+
+def _stretches(tokens: Sequence[Token]) -> list[Sequence[Token]]:
+    stretches, start = [], 0
+    for position, token in enumerate(tokens):
+        if token.kind == "mark" and token.plain in _BREAKS:
+            stretches.append(tokens[start : position + 1])
+            start = position + 1
+    stretches.append(tokens[start:])
+    return stretches
+
+
+def _inherit(heard: list[Reading], reading: Reading, lexicon: Lexicon) -> Reading:
+    """`reading` as the clauses before it in the sentence colour it. May settle what the last of `heard` left open."""
+    before, clause = heard[-1], reading.clause
+    if before.constraint and clause.verbless and clause.link != "then" and not clause.has("looks", "unreleased"):
+        return read_constraint(clause, lexicon) or reading
+    if clause.verbless and _shares_fate(before, reading, lexicon):
+        note = f"left out as asked: {clause.text}" if before.negated else ""
+        reading = replace(reading, wishes=(), reason=before.reason, negated=before.negated, note=note)
+        return replace(reading, removes=before.removes)
+    if before.dangling and reading.wishes and clause.verbless:
+        heard[-1] = replace(before, dangling=False, reason="")
+    if reading.factor is not None or reading.amount is not None:
+        return _strengthen(heard, reading, lexicon)
+    if before.less and clause.verbless and clause.link in ("and", "or", "comma") and reading.wishes:
+        wishes = tuple(replace(wish, less=lexicon.looks[wish.look].axis) for wish in reading.wishes)
+        return replace(reading, wishes=wishes, less=True)
+    return reading
+
+
+def _shares_fate(before: Reading, reading: Reading, lexicon: Lexicon) -> bool:
+    """Whether a verbless clause belongs to the refusal or the negation before it."""
+    looks = [lexicon.looks[wish.look] for wish in reading.wishes]
+    link = reading.clause.link
+    if before.removes or before.negated:
+        listed = reading.clause.has("unreleased") or all(look.matter for look in looks)
+        return link == "or" or (link == "and" and listed)
+    if before.reason and not before.dangling and (before.clause.has("make", "change") or _leans(before)):
+        plain = not reading.clause.has("aspect", "style") and not any(look.matter for look in looks)
+        return (
+            bool(looks) and plain and (link in ("and", "or") or (link == "comma" and not any(k.thing for k in looks)))
+        )
+    return False
+
+
+def _leans(reading: Reading) -> bool:
+    return reading.clause.verbless and reading.clause.link in ("and", "or")
+
+
+def _strengthen(heard: list[Reading], reading: Reading, lexicon: Lexicon) -> Reading:
+    """A strength on its own goes to the last look before it."""
+    for position in range(len(heard) - 1, -1, -1):
+        before = heard[position]
+        if before.wishes:
+            last = before.wishes[-1]
+            told = replace(
+                last,
+                factor=reading.factor if last.factor is None else last.factor,
+                amount=reading.amount if last.amount is None else last.amount,
+            )
+            heard[position] = replace(before, wishes=(*before.wishes[:-1], told))
+            return replace(reading, factor=None, amount=None)
+        if before.reason:
+            return replace(reading, factor=None, amount=None)
+    return replace(reading, factor=None, amount=None, reason=lexicon.topics["no_look"])
+
+
+def _confine(heard: list[Reading]) -> list[Reading]:
+    """A place or a time on its own ("in the left half, ...") confines its neighbour, which is refused with it."""
+    confined = list(heard)
+    for position, reading in enumerate(heard):
+        if reading.reason and _is_adverbial(reading.clause):
+            neighbour = position - 1 if position > 0 else position + 1
+            if neighbour < len(heard) and confined[neighbour].wishes:
+                confined[neighbour] = replace(confined[neighbour], wishes=(), reason=reading.reason)
+    return confined
+
+
+def _is_adverbial(clause: Clause) -> bool:
+    topics = {piece.value for piece in clause.of("topics")}
+    return bool(topics & {"part", "time"}) and clause.verbless and not clause.has("looks")

@@ -1,0 +1,148 @@
+"""Wishes to steps: parameters within their ranges, duplicates merged, conflicts refused, stages in order.
+
+Knows the operators' descriptions and no language.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from refilm.engines.effects.language.lexicon import Ingredient, Lexicon
+from refilm.engines.effects.language.meaning import Wish
+from refilm.engines.effects.operator import OperatorSpec
+from refilm.engines.effects.plan import STAGES, RefusedClause, Step, Value
+
+#: The parameter that a word of strength moves, by the name that an operator gives it.
+_MAIN = ("strength", "amount", "density")
+
+Specs = Mapping[str, OperatorSpec]
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    """A step that may yet lose against another. part: it is only one ingredient of a look that was asked for."""
+
+    step: Step
+    part: bool
+
+
+@dataclass(frozen=True)
+class Settled:
+    """The steps in working order, and the wishes that could not be had beside others."""
+
+    steps: tuple[Step, ...]
+    refused: tuple[RefusedClause, ...]
+
+
+def settle(wishes: Sequence[Wish], lexicon: Lexicon, specs: Specs) -> Settled:
+    """The plan that satisfies `wishes`, given in reading order.
+
+    Of two contradicting wishes the earlier stays and the later is refused; an ingredient of a composed look gives way
+    to a wish of its own without a word.
+    """
+    kept: list[_Candidate] = []
+    refused: list[RefusedClause] = []
+    for candidate in sorted(_candidates(wishes, lexicon, specs), key=lambda each: each.part):
+        reason = _place(candidate, kept, lexicon, specs)
+        if reason and not candidate.part:
+            refused.append(RefusedClause(candidate.step.clause, reason))
+    steps = _subsume([candidate.step for candidate in kept], specs)
+    return Settled(tuple(sorted(steps, key=lambda step: _working_order(step, lexicon, specs))), tuple(refused))
+
+
+def _candidates(wishes: Sequence[Wish], lexicon: Lexicon, specs: Specs) -> list[_Candidate]:
+    candidates = []
+    for wish in wishes:
+        look = lexicon.looks[wish.look]
+        if wish.less:
+            look = lexicon.looks[look.less]
+        note = "; ".join(part for part in (look.note, wish.note) if part)
+        for ingredient in look.steps:
+            parameters = _parameters(ingredient, wish, specs[ingredient.operator])
+            step = Step(ingredient.operator, parameters, wish.clause, note)
+            candidates.append(_Candidate(step, part=len(look.steps) > 1))
+    return candidates
+
+
+def _parameters(ingredient: Ingredient, wish: Wish, spec: OperatorSpec) -> dict[str, Value]:
+    """What the wish sets; what it leaves to the operator's defaults is left out."""
+    parameters: dict[str, Value] = dict(ingredient.parameters)
+    name = next(name for name in _MAIN if name in spec.parameters)
+    parameter = spec.parameters[name]
+    usual, low, high = float(parameter.default), parameter.low or 0.0, parameter.high or 0.0
+    value = usual * ingredient.scale
+    if wish.amount is not None and low < 0:
+        value = wish.amount if value > 0 else -wish.amount
+    else:
+        value *= next((factor for factor in (wish.amount, wish.factor) if factor is not None), 1.0)
+    if value != usual:
+        parameters[name] = round(min(high, max(low, value)), 4)
+    return parameters
+
+
+def _place(candidate: _Candidate, kept: list[_Candidate], lexicon: Lexicon, specs: Specs) -> str:
+    """Put the candidate beside those kept, or say why it cannot be."""
+    new = candidate.step
+    for position, (old, part) in enumerate((each.step, each.part) for each in kept):
+        if new.operator == old.operator:
+            if not part and candidate.part:
+                return "asked for by name already"
+            if not _agree(new, old, specs):
+                return f"it contradicts “{old.clause}”, which was asked for before; only one of them can be done"
+            kept[position] = _Candidate(_merge(old, new, specs), part and candidate.part)
+            return ""
+        if any({new.operator, old.operator} <= group for group in lexicon.exclusive):
+            return f"it cannot be had together with “{old.clause}”; ask for one of them"
+        if _undone(new, old, specs):
+            return f"nothing of it would be left beside “{old.clause}”"
+    kept.append(candidate)
+    return ""
+
+
+def _agree(new: Step, old: Step, specs: Specs) -> bool:
+    spec = specs[new.operator]
+    if new.parameters.get("hue") != old.parameters.get("hue"):
+        return False
+    main = next(name for name in _MAIN if name in spec.parameters)
+    values = [float(step.parameters.get(main, spec.parameters[main].default)) for step in (new, old)]
+    return values[0] * values[1] >= 0
+
+
+def _merge(old: Step, new: Step, specs: Specs) -> Step:
+    """The same wish said twice: the stronger one, with both clauses."""
+    spec = specs[new.operator]
+    main = next(name for name in _MAIN if name in spec.parameters)
+
+    def size(step: Step) -> float:
+        return abs(float(step.parameters.get(main, spec.parameters[main].default)))
+
+    said = [step for step in (old, new) if main in step.parameters] or [old]
+    clause = old.clause if new.clause in old.clause else f"{old.clause}; {new.clause}"
+    note = old.note if new.note in old.note else "; ".join(part for part in (old.note, new.note) if part)
+    return replace(max(said, key=size), clause=clause, note=note)
+
+
+def _undone(new: Step, old: Step, specs: Specs) -> bool:
+    """Whether more saturation is asked of a picture without colours."""
+    names = {new.operator: new, old.operator: old}
+    colourless = names.keys() & {"black_and_white", "sepia"}
+    more = names.get("saturation")
+    return bool(colourless) and more is not None and float(more.parameters.get("amount", 1.0)) > 0
+
+
+def _subsume(steps: Sequence[Step], specs: Specs) -> list[Step]:
+    """Leave out what another step contains already, and say so there."""
+    kept = []
+    for step in steps:
+        owner = next((other for other in steps if step.operator in specs[other.operator].subsumes), None)
+        if owner is None:
+            covered = [other for other in steps if other.operator in specs[step.operator].subsumes]
+            notes = [f"contains “{other.clause}”" for other in covered if other.clause != step.clause]
+            kept.append(replace(step, note="; ".join(filter(None, [step.note, *notes]))))
+    return kept
+
+
+def _working_order(step: Step, lexicon: Lexicon, specs: Specs) -> tuple[int, int]:
+    stage = STAGES.index(specs[step.operator].stage)
+    return stage, lexicon.order.index(step.operator) if step.operator in lexicon.order else len(lexicon.order)
