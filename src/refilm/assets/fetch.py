@@ -31,7 +31,7 @@ POLL_SECONDS = 1.0
 _PASSING_STATUS = frozenset({408, 425, 429})
 
 _MEDIA_TYPE = re.compile(r"[a-z0-9!#$&^_.+-]{1,60}/[a-z0-9!#$&^_.+-]{1,60}", re.ASCII)
-_LENGTH = re.compile(r"[0-9]{1,15}", re.ASCII)
+_LENGTH = re.compile(r"[0-9]{1,20}", re.ASCII)
 
 
 class FetchRefused(RefilmError):
