@@ -61,8 +61,13 @@ def reading_engine(path: Path) -> sa.Engine:
 
     @sa.event.listens_for(engine, "connect")
     def _connected(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None
         connect_pragmas(connection)
         connection.execute("PRAGMA query_only=ON")
+
+    @sa.event.listens_for(engine, "begin")
+    def _begin(connection: sa.Connection) -> None:
+        connection.exec_driver_sql("BEGIN")  # else every statement would see a snapshot of its own
 
     return engine
 

@@ -54,26 +54,31 @@ class GroupCommitWriter:
         self._changes: queue.SimpleQueue[Change | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="refilm-writer", daemon=True)
         self._closed = False
+        self._closing = threading.Lock()
         self._thread.start()
 
     def submit(self, change: Change) -> Future[Any]:
-        """Hand in a change; its future is done after the commit that holds it."""
-        if self._closed:
-            raise Unavailable("The database is closed.")
-        self._changes.put(change)
+        """Hand in a change; its future is done after the commit that holds it. Raises Unavailable after `close`."""
+        with self._closing:  # nothing may be handed in behind the last word
+            if self._closed:
+                raise Unavailable("The database is closed.")
+            self._changes.put(change)
         return change.done
 
     def close(self) -> None:
         """Finish what was handed in and end the thread."""
-        if not self._closed:
-            self._closed = True
-            self._changes.put(None)
-            self._thread.join()
+        with self._closing:
+            if not self._closed:
+                self._closed = True
+                self._changes.put(None)
+        self._thread.join()
 
     def _run(self) -> None:
         last = False
         while not last:
-            batch, last = self._gather()
+            gathered, last = self._gather()
+            # From here on a future cannot be cancelled under our hands; one that was cancelled before is left out.
+            batch = [change for change in gathered if change.done.set_running_or_notify_cancel()]
             if batch:
                 self._commit(batch)
 
@@ -115,7 +120,9 @@ class GroupCommitWriter:
         try:
             with transaction.connection.begin_nested():
                 transaction.tasks.insert([change.row for change in run if change.row is not None])
-        except sa.exc.IntegrityError:
+        except sa.exc.OperationalError:
+            raise
+        except Exception:  # one of the rows cannot be written: find out which
             for change in run:
                 self._apply_one(transaction, change)
 
