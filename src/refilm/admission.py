@@ -6,6 +6,7 @@ kept short on purpose, so that order and caps are decided here and late.
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -16,6 +17,8 @@ from typing import Any
 from refilm.store.base import Store
 from refilm.store.sql import Transaction
 from refilm.store.tasks import Waiting
+
+logger = logging.getLogger(__name__)
 
 #: Hands a task to a pool within a transaction: connection, task id, pool. See `refilm.queue.Queue.enqueue`.
 Enqueue = Callable[[Any, str, str], None]
@@ -109,17 +112,21 @@ class Admission:
         """Look for tasks to admit soon. Any number of calls before that look make one."""
         if self._caps.window <= 0 or not self._waking.acquire(blocking=False):
             return
+        began = threading.Event()
 
         def look(tx: Transaction) -> int:
+            began.set()
             self._waking.release()  # a task committed after this moment needs a look of its own
             return self.promote(tx)
 
+        def looked(look: Future[int]) -> None:
+            if not began.is_set():  # its transaction never began: the next wake must not wait for it
+                self._waking.release()
+            if not look.cancelled() and (error := look.exception()) is not None:
+                logger.warning("admission failed, the sweep will repeat it: %s", error)
+
         try:
-            self._store.write(look).add_done_callback(self._looked)
+            self._store.write(look).add_done_callback(looked)
         except BaseException:
             self._waking.release()
             raise
-
-    def _looked(self, look: Future[int]) -> None:
-        """A look that failed is repeated by the sweep; nothing is lost with it."""
-        look.exception()

@@ -120,6 +120,11 @@ class TaskRows:
         row = self._connection.execute(SELECT_TASK, {"task_id": task_id}).fetchone()
         return task_of(row) if row else None
 
+    def remains(self, task_id: str) -> Task | None:
+        """The task of that id, deleted or not: for those who clean up behind it."""
+        row = self._connection.execute(sa.select(*COLUMNS).where(tasks.c.id == task_id)).fetchone()
+        return task_of(row) if row else None
+
     def start(self, task_id: str, at: datetime, max_attempts: int) -> Task | None:
         """PENDING or RUNNING to RUNNING with one attempt more, or None where that is not possible any more."""
         changed = self._connection.execute(
@@ -203,10 +208,10 @@ class TaskRows:
         return bool(changed.rowcount)
 
     def waiting(self, of_each: int) -> list[Waiting]:
-        """The oldest tasks that nobody admitted yet, at most `of_each` of every account."""
+        """The oldest tasks that nobody admitted yet, at most `of_each` of every account and model."""
         rank = (
             sa.func.row_number()
-            .over(partition_by=tasks.c.account, order_by=(tasks.c.created_at, tasks.c.id))
+            .over(partition_by=(tasks.c.account, tasks.c.model), order_by=(tasks.c.created_at, tasks.c.id))
             .label("rank")
         )
         ranked = (
