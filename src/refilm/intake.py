@@ -103,8 +103,9 @@ class Intake:
         Raises InvalidRequest with an issue for each input that cannot be used; nothing is kept then.
         """
         inputs = inputs_of(request)
-        if len(inputs) == 1 and form_of(request.video_uri) is UriForm.UPLOAD:
-            return Accepted(request, self._upload(account, inputs[0], request.model))
+        if len(inputs) == 1:  # the commonest request needs no gathering
+            info = await self._check(account, inputs[0], request.model)
+            return Accepted(await self._keep(task_id, request, inputs), info)
         checked = await asyncio.gather(
             *(self._check(account, item, request.model) for item in inputs), return_exceptions=True
         )
@@ -167,18 +168,24 @@ class Intake:
         return upload, info
 
     async def _keep(self, task_id: str, request: EditRequest, inputs: list[Input]) -> EditRequest:
-        """Write the bytes of data URIs to assets, and name those instead."""
+        """Write the bytes of data URIs to assets, and name those instead. All of them, or none where one fails."""
+        inside = {input_key(task_id, item.name): item for item in inputs if form_of(item.uri) is UriForm.DATA}
+        if not inside:
+            return request
+        await asyncio.to_thread(self._write, inside)
         uris = {item.name: item.uri for item in inputs}
-        for item in inputs:
-            if form_of(item.uri) is UriForm.DATA:
-                key = input_key(task_id, item.name)
-                await asyncio.to_thread(self._write, key, item)
-                uris[item.name] = ASSET_SCHEME + key
+        uris.update((item.name, ASSET_SCHEME + key) for key, item in inside.items())
         return with_uris(request, uris)
 
-    def _write(self, key: str, item: Input) -> None:
-        with self._assets.writer(key) as file:
-            file.write(parse_data_uri(item.uri, item.kind, self._uri_limits).decode())
+    def _write(self, inside: Mapping[str, Input]) -> None:
+        try:
+            for key, item in inside.items():
+                with self._assets.writer(key) as file:
+                    file.write(parse_data_uri(item.uri, item.kind, self._uri_limits).decode())
+        except BaseException:
+            for key in inside:
+                self._assets.delete(key)
+            raise
 
 
 def unusable(item: Input, message: str) -> InvalidRequest:

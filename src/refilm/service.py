@@ -10,7 +10,7 @@ import contextlib
 import math
 import secrets
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, BinaryIO
@@ -23,7 +23,7 @@ from refilm.domain.account import ModelUse, Organization, Usage, UsedCredits
 from refilm.domain.clip import ClipInfo
 from refilm.domain.edit import MAX_SEED, EditRequest, Model, ModelLimits
 from refilm.domain.task import MAX_ATTEMPTS, Failure, Task, TaskStatus
-from refilm.errors import NotFound, Unavailable
+from refilm.errors import NotFound, RefilmError, Unavailable
 from refilm.intake import Intake, input_key, inputs_of
 from refilm.store.base import Store
 from refilm.store.sql import Transaction
@@ -104,7 +104,11 @@ class Service:
             engine=self._terms.engine_for(request.model),
             estimated_credits=self._terms.ceiling(request.model, accepted.info),
         )
-        await asyncio.wrap_future(self._store.insert_task(task))
+        try:
+            await asyncio.wrap_future(self._store.insert_task(task))
+        except RefilmError:
+            await asyncio.to_thread(self._remove, self._kept_inputs(task))
+            raise
         with contextlib.suppress(Unavailable):  # accepted is accepted: the sweep admits what a wake could not
             self._admission.wake()
         return task
@@ -119,8 +123,7 @@ class Service:
     async def delete(self, caller: Caller, task_id: str) -> None:
         """Cancel a task that is not finished; delete a finished one with its outputs. Raises NotFound."""
         outputs = await asyncio.wrap_future(self._store.write(lambda tx: self._delete(tx, caller, task_id)))
-        for key in outputs:
-            await asyncio.to_thread(self._assets.delete, key)
+        await asyncio.to_thread(self._remove, outputs)
 
     def _delete(self, tx: Transaction, caller: Caller, task_id: str) -> tuple[str, ...]:
         task = tx.tasks.get(task_id)
@@ -189,15 +192,19 @@ class Service:
         """Begin another attempt. None where there is nothing to do: cancelled, finished or out of attempts."""
         started = self._store.write(lambda tx: tx.tasks.start(task_id, self._now(), MAX_ATTEMPTS)).result()
         if started is None:
-            self._give_up(task_id)
+            self._put_to_rest(task_id)
         return started
 
-    def _give_up(self, task_id: str) -> None:
-        """Fail a task whose attempts are used up; leave every other one as it is."""
-        task = self._store.task(task_id)
-        if task is not None and task.status is TaskStatus.RUNNING and task.attempt >= MAX_ATTEMPTS:
+    def _put_to_rest(self, task_id: str) -> None:
+        """Fail a task whose attempts are used up; remove what a broken-off attempt left of one that is finished."""
+        task = self._store.read(lambda tx: tx.tasks.remains(task_id))
+        if task is None:
+            return
+        if task.status is TaskStatus.RUNNING and task.attempt >= MAX_ATTEMPTS:
             broken = f"The edit broke off {task.attempt} times and will not be tried again."
             self.fail(task, Failure(broken, "INTERNAL"), {})
+        elif task.status.is_terminal:
+            self._clean(task, keep=task.outputs)
 
     def progress(self, task: Task, fraction: float) -> bool:
         """Note how far the attempt is. False: it is not wanted any more."""
@@ -255,8 +262,11 @@ class Service:
         if current is not None and not current.status.is_terminal:
             return
         published = set(keep) | set(current.outputs if current else ())
-        made = {output_key(task.id, attempt) for attempt in range(1, task.attempt + 1)}
-        for key in (*self._kept_inputs(task), *(made - published)):
+        made = {output_key(task.id, attempt) for attempt in range(1, MAX_ATTEMPTS + 1)}
+        self._remove((*self._kept_inputs(task), *(made - published)))
+
+    def _remove(self, keys: Iterable[str]) -> None:
+        for key in keys:
             self._assets.delete(key)
 
     def _kept_inputs(self, task: Task) -> tuple[str, ...]:

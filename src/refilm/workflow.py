@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeVar
 
 import structlog
 
@@ -22,17 +22,31 @@ from refilm.domain.clip import ClipInfo
 from refilm.domain.edit import EditRequest, Model, ModelLimits
 from refilm.domain.task import Failure, Task
 from refilm.domain.uri import UriForm, form_of, parse_upload_uri
-from refilm.errors import Cancelled, EditFailure, EngineCrash, InvalidAsset, NotFound, Unavailable, UnsupportedEdit
+from refilm.errors import (
+    Cancelled,
+    EditFailure,
+    EngineCrash,
+    InvalidAsset,
+    NotFound,
+    RefilmError,
+    StorageFull,
+    Unavailable,
+    UnsupportedEdit,
+)
 from refilm.intake import ASSET_SCHEME, Input, input_key, inputs_of
 from refilm.queue import Interrupted, Step
 from refilm.runner.process import Runner
 from refilm.service import Service, output_key
 from refilm.store.base import Store
 
+T = TypeVar("T")
+
 logger = structlog.get_logger(__name__)
 
 FETCH_TRIES = 3
 FETCH_PAUSE_SECONDS = 1.0
+#: How long to wait before a write that the database refused is tried again.
+WRITE_PAUSE_SECONDS = 2.0
 #: The least time an edit may take, however small the clip: a cold start compiles kernels.
 LEAST_EDIT_SECONDS = 120.0
 
@@ -45,8 +59,11 @@ class Allowance:
     per_megapixel_frame: float
 
     def seconds(self, info: ClipInfo) -> float:
-        """The wall-clock limit for one clip. Where the container does not count its frames, 60 a second are assumed."""
-        frames = info.frames or float(info.duration) * float(info.frame_rate or 60)
+        """The wall-clock limit for one clip. Where the container does not say its frame rate, 60 are assumed.
+
+        The container's own count of frames may raise the limit, never lower it.
+        """
+        frames = max(info.frames, float(info.duration) * float(info.frame_rate or 60))
         megapixels = info.width * info.height / 1e6
         return min(self.most, max(LEAST_EDIT_SECONDS, frames * megapixels * self.per_megapixel_frame))
 
@@ -86,7 +103,7 @@ class Workflow:
         # Not a step: every time a workflow is taken up again is another attempt, and must count as one.
         if self._stopping.is_set():
             raise Interrupted
-        task = self._service.start(task_id)
+        task = self._until_written(lambda: self._service.start(task_id))
         if task is None:
             return
         log = logger.bind(task_id=task_id, engine=task.engine, attempt=task.attempt)
@@ -98,7 +115,10 @@ class Workflow:
             self._service.abandon(task)
             log.info("task cancelled")
         except Interrupted:
-            self._service.hand_back(task)
+            with contextlib.suppress(
+                RefilmError
+            ):  # then the attempt counts, and the next start takes it up all the same
+                self._service.hand_back(task)
             log.info("task handed back")
             raise
         except EditFailure as failure:
@@ -112,14 +132,28 @@ class Workflow:
         keys = step("fetch", self.fetch, task)
         info = ClipInfo.from_json(step("check", self.check, task, keys["video"]))
         result = step("edit", self.edit, task, keys, info)
-        if not self._service.succeed(task, (result["output"],), info, result["applied"]):
+        outputs, applied = (result["output"],), result["applied"]
+        if not self._until_written(lambda: self._service.succeed(task, outputs, info, applied)):
             self._service.abandon(task)
+
+    def _until_written(self, write: Callable[[], T]) -> T:
+        """Repeat a write that the database cannot take just now: a full disk must not cost a task its end."""
+        while True:
+            try:
+                return write()
+            except (Unavailable, StorageFull) as away:
+                logger.warning("the database cannot be written, trying again", reason=str(away))
+                if self._stopping.wait(WRITE_PAUSE_SECONDS):
+                    raise Interrupted from away
 
     def _go_on(self, task: Task, fraction: float) -> bool:
         """Note the progress of an attempt and say whether it is still wanted."""
         if self._stopping.is_set():
             raise Interrupted
-        return self._service.progress(task, fraction)
+        try:
+            return self._service.progress(task, fraction)
+        except (Unavailable, StorageFull):  # a number that nobody saw is no reason to throw away an edit
+            return True
 
     def _fail(self, task: Task, failure: EditFailure) -> None:
         applied: dict[str, Any] = {}
@@ -128,7 +162,8 @@ class Workflow:
                 "refused": [{"text": text, "reason": reason} for text, reason in failure.refused],
                 "possible": list(failure.possible),
             }
-        self._service.fail(task, Failure(str(failure), failure.failure_code), applied)
+        told = Failure(str(failure), failure.failure_code)
+        self._until_written(lambda: self._service.fail(task, told, applied))
 
     def fetch(self, task: Task) -> dict[str, str]:
         """Bring every input to an asset. Returns the asset keys by input name."""
@@ -164,7 +199,7 @@ class Workflow:
     def check(self, task: Task, key: str) -> dict[str, Any]:
         """Find out what the clip is and whether it suits the model. Returns its facts."""
         with self._opened(key) as file:
-            info = self._runner.probe_clip(file)
+            info = self._runner.probe_clip(file, on_tick=lambda _: self._go_on(task, 0.0))
         problem = self._limits_of(task.request.model).problem(info)
         if problem is not None:
             raise InvalidAsset(problem)
