@@ -51,6 +51,14 @@ class Channel:
             os._exit(1)
 
 
+def take_socket() -> socket.socket:
+    """The socket that came as standard input; moved away, or whatever an engine starts would hold it open."""
+    connection = socket.socket(fileno=os.dup(0))
+    with open(os.devnull, "rb") as nothing:  # noqa: PTH123 - the device, not a file of ours
+        os.dup2(nothing.fileno(), 0)
+    return connection
+
+
 def die_with_parent() -> None:
     """Ask the kernel to end this process when the thread that started it ends; without that call, do without."""
     if sys.platform == "linux":
@@ -110,7 +118,7 @@ def failure_of(error: BaseException) -> dict[str, Any]:
 def main() -> None:
     """Do one job and exit without ceremony: exit handlers of media libraries are not worth waiting for."""
     die_with_parent()
-    channel = Channel(socket.socket(fileno=os.dup(0)))
+    channel = Channel(take_socket())
     job, descriptors = channel.receive()
     limit(job["file_bytes"])
     os.nice(job["nice"])

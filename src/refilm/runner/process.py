@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO, Any, BinaryIO
 
@@ -43,7 +43,10 @@ ENVIRONMENT = {
 #: What the child may know of ours: where compiled kernels are cached.
 INHERITED = ("HOME", "NUMBA_CACHE_DIR", "XDG_CACHE_HOME")
 
+COMMAND = (sys.executable, "-I", "-m", "refilm.runner.child")
 TICK_SECONDS = 0.5
+#: How long a child that hung up may take to end by itself.
+LAST_SECONDS = 5.0
 PROBE_SECONDS = 30.0
 ERRORS: dict[str, type[EditFailure]] = {
     error.__name__: error for error in (InvalidAsset, BadOutput, TooExpensive, EngineCrash, EditFailure)
@@ -51,6 +54,11 @@ ERRORS: dict[str, type[EditFailure]] = {
 
 #: Called about twice a second with the fraction done, 0..1. Answers whether to go on.
 OnTick = Callable[[float], bool]
+
+
+def go_on(_fraction: float) -> bool:
+    """The tick of somebody who never cancels."""
+    return True
 
 
 @dataclass(frozen=True)
@@ -64,17 +72,18 @@ class Limits:
 class Runner:
     """Runs edits and probes, each in a child process of its own."""
 
-    def __init__(self, limits: Limits | None = None) -> None:
+    def __init__(self, limits: Limits | None = None, *, command: Sequence[str] = COMMAND) -> None:
+        """command: what to start as the child; it speaks as `refilm.runner.child` does."""
         self._limits = limits or Limits()
+        self._command = tuple(command)
 
-    def probe(self, source: BinaryIO) -> dict[str, Any]:
-        """What a file is: {"kind": "video"|"image", "facts": {...}}. Raises InvalidAsset."""
-        job = {"work": "probe"}
-        return self._run(job, [source], seconds=PROBE_SECONDS, on_tick=lambda _: True)
+    def probe(self, source: BinaryIO, *, on_tick: OnTick = go_on) -> dict[str, Any]:
+        """What a file is: {"kind": "video"|"image", "facts": {...}}. Raises InvalidAsset, or Cancelled by `on_tick`."""
+        return self._run({"work": "probe"}, [source], seconds=PROBE_SECONDS, on_tick=on_tick)
 
-    def probe_clip(self, source: BinaryIO) -> ClipInfo:
+    def probe_clip(self, source: BinaryIO, *, on_tick: OnTick = go_on) -> ClipInfo:
         """The facts of a clip. Raises InvalidAsset, also for a picture."""
-        found = self.probe(source)
+        found = self.probe(source, on_tick=on_tick)
         if found["kind"] != "video":
             raise InvalidAsset("The input is a picture; a clip is needed.")
         return ClipInfo.from_json(found["facts"])
@@ -107,7 +116,7 @@ class Runner:
 
     def _run(self, job: Mapping[str, Any], files: list[BinaryIO], *, seconds: float, on_tick: OnTick) -> dict[str, Any]:
         job = {**job, "file_bytes": self._limits.file_bytes, "nice": self._limits.nice}
-        with tempfile.TemporaryFile() as noise, Child(noise) as child:
+        with tempfile.TemporaryFile() as noise, Child(self._command, noise) as child:
             child.send(job, files)
             last: dict[str, Any] = {}
             for message in child.follow(seconds, on_tick):
@@ -122,13 +131,13 @@ class Runner:
 class Child:
     """One child process and our end of its socket. Leaving the context ends it, whatever happened."""
 
-    def __init__(self, noise: IO[bytes]) -> None:
+    def __init__(self, command: Sequence[str], noise: IO[bytes]) -> None:
         """noise: where its standard error goes."""
         self._socket, theirs = socket.socketpair()
         environment = ENVIRONMENT | {name: os.environ[name] for name in INHERITED if name in os.environ}
         with theirs:
             self._process: subprocess.Popen[bytes] = subprocess.Popen(
-                [sys.executable, "-I", "-m", "refilm.runner.child"],
+                command,
                 stdin=theirs.fileno(),
                 stdout=subprocess.DEVNULL,
                 stderr=noise,
@@ -185,15 +194,19 @@ class Child:
 
     def wait(self) -> int:
         """The exit status of a child that hung up; it gets a moment to go by itself."""
-        try:
-            return self._process.wait(timeout=5)
-        except subprocess.TimeoutExpired:
-            self.kill()
-            return self._process.wait()
+        deadline = time.monotonic() + LAST_SECONDS
+        while not self._ended() and time.monotonic() < deadline:
+            time.sleep(0.005)
+        self.kill()
+        return self._process.wait()
+
+    def _ended(self) -> bool:
+        """Whether the child is dead. It stays unburied, so that its group's number is still its own."""
+        return os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
     def kill(self) -> None:
-        """End the child and whatever it started."""
-        if self._process.poll() is None:
+        """End the child and whatever it started, also where the child itself is dead but not yet waited for."""
+        if self._process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
 
