@@ -6,7 +6,7 @@ import asyncio
 import fcntl
 import secrets
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -22,6 +22,7 @@ from refilm.assets.fetch import Fetcher, FetchLimits
 from refilm.assets.local import LocalAssets
 from refilm.assets.signing import Signer
 from refilm.config import Settings
+from refilm.domain.edit import Model
 from refilm.domain.uri import UriLimits
 from refilm.engines.registry import Registry
 from refilm.errors import Unavailable
@@ -160,24 +161,36 @@ class Server:
         self.lock.close()
 
 
-def build(settings: Settings, *, fetcher: Fetcher | None = None) -> Server:
-    """Put a server together. fetcher: in the place of the guarded one, for those who embed Refilm.
+def build(settings: Settings, *, fetcher: Fetcher | None = None, runner: Runner | None = None) -> Server:
+    """Put a server together. fetcher, runner: in the place of the usual ones, for those who embed Refilm.
 
     Raises Unavailable where another server works on the same data, NotFound where a model's engine is missing.
     """
     settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
-    lock = lock_data(settings.data)
+    with ExitStack() as undo:
+        lock = undo.enter_context(lock_data(settings.data))
+        check_engines(settings)
+        store = undo.enter_context(closing(open_store(settings)))
+        server = assemble(settings, store, lock, fetcher, runner or Runner())
+        undo.pop_all()
+    return server
+
+
+def check_engines(settings: Settings) -> None:
+    """Load every engine that a model needs. Raises NotFound."""
     registry = Registry(settings.engines)
-    for name in {settings.engine, *settings.routes.values()}:
-        registry.get(name)
-    store = open_store(settings)
+    for model in Model:
+        registry.get(settings.engine_for(model))
+
+
+def assemble(settings: Settings, store: SqliteStore, lock: IO[str], fetcher: Fetcher | None, runner: Runner) -> Server:
+    """The parts of a server around its store."""
     assets = LocalAssets(settings.data / "assets")
     signer = Signer([(SIGNING_KEY, signing_secret(store))])
     fetcher = fetcher or Fetcher(
         fetch_policy(settings),
         FetchLimits(settings.max_video_bytes, settings.max_image_bytes, settings.fetch_seconds),
     )
-    runner = Runner()
     queue = Queue(
         shared_engine(settings.data / "refilm.sqlite"), executor_id="embedded", pools={LOCAL_POOL: settings.workers}
     )

@@ -58,6 +58,7 @@ class Queue:
         self._pools = {name: slots for name, slots in pools.items() if slots > 0}
         self._client: DBOSClient | None = None
         self._timers: list[threading.Event] = []
+        self._complete = threading.Event()
         DBOS(
             config={
                 "name": "refilm",
@@ -75,6 +76,8 @@ class Queue:
 
         @DBOS.workflow(name=WORKFLOW)
         def task_workflow(task_id: str) -> None:
+            # Interrupted work resumes inside launch(), and a task that ends enqueues others.
+            self._complete.wait()
             body(task_id, checkpointed)
 
         DBOS.listen_queues(list(self._pools))
@@ -84,6 +87,7 @@ class Queue:
                 name, worker_concurrency=slots, polling_interval_sec=POLL_SECONDS, on_conflict="always_update"
             )
         self._client = DBOSClient(system_database_engine=self._engine, application_name="refilm")
+        self._complete.set()
 
     def enqueue(self, connection: sa.Connection, task_id: str, pool: str) -> None:
         """Hand a task to a pool, in the caller's transaction. The same id again is the same work."""
