@@ -77,7 +77,7 @@ class Settings(BaseSettings):
     docs_url: str = Field("https://github.com/refilm/refilm#readme", description="The docUrl of error bodies.")
 
     # money
-    prices: dict[Model, float] = Field(
+    prices: dict[Model, Annotated[float, Field(ge=0, allow_inf_nan=False)]] = Field(
         default_factory=dict, description='Credits per second of clip, e.g. {"gen4_aleph": 15}; absent: 0.'
     )
 

@@ -16,17 +16,23 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-SECRET = re.compile(r"key_[0-9a-f]{16,}|(?<=Bearer )\S+|(?<=signature=)[^&\s]+|data:[\w/+.-]+;base64,[\w+/=]+")
+SECRET = re.compile(r"key_[0-9a-f]{16,}|(?<=Bearer )\S+|(?<=signature=)[^&\s]+|data:[\w/+.;=-]*;base64,[\w+/=%-]+")
 
 
 def redacted(value: Any) -> Any:
-    """A value fit for a log: keys, signatures and data URIs in its text are cut out."""
-    return SECRET.sub("[cut]", value) if isinstance(value, str) else value
+    """A value fit for a log: keys, signatures and data URIs in its text are cut out, however deep they stand."""
+    if isinstance(value, str):
+        return SECRET.sub("[cut]", value)
+    if isinstance(value, Mapping):
+        return {name: redacted(item) for name, item in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [redacted(item) for item in value]
+    return value if value is None or isinstance(value, (bool, int, float)) else redacted(repr(value))
 
 
 def redact_event(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """The last look at an event before it is written."""
-    return {name: redacted(value) for name, value in event.items()}
+    return {name: value if name.startswith("_") else redacted(value) for name, value in event.items()}
 
 
 def configure_logging(form: str, level: str) -> None:
