@@ -128,7 +128,8 @@ class Patches:
     def _busy(self, picture: Packed) -> NDArray[np.uint8]:
         """How busy the surroundings of each pixel are, in the steps of `_busyness_table`."""
         spread = cv2.morphologyEx(picture, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8))
-        busy = cv2.transform(spread, np.array([[1.0, 0.7, 0.7, 0.0]], np.float32))
+        luma, u, v, _ = cv2.split(spread)
+        busy = cv2.add(luma, cv2.max(u, v))
         sigma = 0.8 * self._sigma
         kernel = 2 * round(1.9 * sigma) + 1
         return cv2.LUT(cv2.GaussianBlur(busy, (kernel, kernel), sigma), self._busyness)
@@ -163,12 +164,13 @@ def _ellipses(radius: float, stride: int) -> NDArray[np.int32]:
 
 
 class Strokes:
-    """Smooths a single channel along the forms: short gaps in a line close, specks go."""
+    """Smooths lines (255 is paper) along the forms: short gaps close, specks go."""
 
     def __init__(self, size: tuple[int, int], length: int) -> None:
         """size: of the painting grid.  length: pixels to either side."""
         self._size, self._pad, self._taps = size, length + 1, 2 * length + 1
         self._stride = size[0] + 2 * self._pad
+        self._window = np.ones((self._taps, self._taps), np.uint8)
         rows = []
         for direction in range(_DIRECTIONS):
             angle = math.pi * direction / _DIRECTIONS
@@ -179,8 +181,12 @@ class Strokes:
     def __call__(self, channel: NDArray[np.uint8], code: Code) -> NDArray[np.uint8]:
         """The smoothed channel, (h, w)."""
         padded = cv2.copyMakeBorder(channel, *[self._pad] * 4, cv2.BORDER_REPLICATE)
+        near = cv2.erode(channel, self._window)
         out = np.empty_like(channel)
-        paint.stroke(padded.reshape(-1), self._stride, self._pad, code.reshape(-1), self._offsets, self._taps, out.reshape(-1), *self._size)  # noqa: E501  # fmt: skip
+        paint.stroke(
+            padded.reshape(-1), self._stride, self._pad, near.reshape(-1), code.reshape(-1), self._offsets, self._taps,
+            out.reshape(-1), *self._size,
+        )  # fmt: skip
         return out
 
 

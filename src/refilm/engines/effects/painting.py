@@ -29,20 +29,23 @@ class WatercolourPainting:
         scale = min(grid) / 360
         self._orientation = Orientation(2.5 * scale)
         self._patches = Patches(grid, max(1.2, 3.0 * scale * (0.6 + 0.4 * strength)))
-        self._paper = _paper(setting)
+        self._pad = max(2, round(6 * setting.scale))
+        self._stray, self._paper = _stray(setting, self._pad), _paper(setting)
         self._tone = _wash_tone()
         self._drawing = 1 / max(0.7, strength)
-        self._wet = round(5 * strength)
+        # On a small grid the same edge is relatively wider.
+        self._wet = round(5 * strength * min(1.0, scale))
+        self._edge_sigma = 0.9 * max(1.0, scale)
         self._grain = round(256 * min(1.3, strength))
         self._gain = round(256 + 14 * strength)
-        self._share = round(256 * min(1.0, 0.25 + 0.75 * strength))
+        self._share = round(256 * min(1.0, 0.35 + 0.65 * strength))
 
     def apply(self, context: Context, before: Planes, after: Planes) -> None:
         """Fill `after` with the painted `before`; they may be the same planes."""
         steady = self._stabiliser.update(context, before)
         washed = self._patches(steady, self._orientation.update(context, steady))
         luma, u, v, _ = cv2.split(washed)
-        edge = _wet_edge(luma)
+        edge = _wet_edge(luma, self._edge_sigma)
         fine = _redrawn(luma, cv2.extractChannel(steady, 0), self._drawing)
         self._draw_luma(context, fine, edge, before.y, after.y)
         for chroma, old, new in ((u, before.u, after.u), (v, before.v, after.v)):
@@ -50,15 +53,17 @@ class WatercolourPainting:
 
     def _draw_luma(self, context: Context, luma: Plane, edge: Plane, before: Plane, after: Plane) -> None:
         width, height = self._size
-        both = cv2.resize(cv2.merge([luma, edge]), self._size, interpolation=cv2.INTER_LINEAR)
+        reflected = cv2.merge([cv2.LUT(luma, self._tone), edge])
+        both = cv2.resize(reflected, self._size, interpolation=cv2.INTER_LINEAR)
+        both = cv2.copyMakeBorder(both, *[self._pad] * 4, cv2.BORDER_REPLICATE)
         (p, sp), (o, so) = flat(before), flat(after)
-        texture = self._paper
         # The paper moves with the camera's picture, or the world would slide along behind a dirty pane.
         across, down = (round(-shift) for shift in context.motion)
-        rows, columns = texture.shape[:2]
+        rows, columns = self._stray.shape
         paint.wash(
-            both.reshape(-1).view(np.uint16), width, height, texture.reshape(-1), columns, rows,
-            across % columns, down % rows, self._tone, p, sp, o, so, self._wet, self._grain, self._share,
+            both.reshape(-1).view(np.uint16), self._pad, width, height, self._stray.reshape(-1),
+            self._paper.reshape(-1), columns, rows, across % columns, down % rows,
+            p, sp, o, so, self._wet, self._grain, self._share,
         )  # fmt: skip
 
     def _draw_chroma(self, chroma: Plane, luma: Plane, edge: Plane, before: Plane, after: Plane) -> None:
@@ -75,21 +80,29 @@ def _redrawn(washed: Plane, steady: Plane, amount: float) -> Plane:
     return cv2.addWeighted(lifted, 1, darker, -0.6 * amount, 0)
 
 
-def _wet_edge(luma: Plane) -> Plane:
-    """Where a wash ends, 0..52: pigment gathers there as it dries."""
+def _wet_edge(luma: Plane, sigma: float) -> Plane:
+    """Where a wash ends, 0..52: pigment gathers there as it dries.  sigma: softness, pixels."""
     across, down = cv2.Sobel(luma, cv2.CV_16S, 1, 0, ksize=3), cv2.Sobel(luma, cv2.CV_16S, 0, 1, ksize=3)
     slope = cv2.addWeighted(cv2.convertScaleAbs(across, alpha=0.25), 1, cv2.convertScaleAbs(down, alpha=0.25), 1, -3)
-    return cv2.min(cv2.GaussianBlur(slope, (5, 5), 0.9), 52)
+    return cv2.min(cv2.GaussianBlur(slope, (0, 0), sigma), 52)
+
+
+def _stray(setting: Setting, pad: int) -> NDArray[np.int32]:
+    """(h, w): how far the brush strays at each place, in elements of a picture with `pad` more pixels on each side."""
+    size, short = setting.size, min(setting.size)
+    across, down = (
+        np.clip(np.rint(noise(size, (setting.seed, 62 + k), 1.2, 8, short / 8) * 1.5 * setting.scale), -pad, pad)
+        for k in (0, 1)
+    )
+    return (down * (size[0] + 2 * pad) + across).astype(np.int32)
 
 
 def _paper(setting: Setting) -> NDArray[np.int8]:
-    """(h, w, 4): how far the brush strays across and down, pigment (1/128), tooth (levels); periodic."""
-    size, seed = setting.size, setting.seed
-    short = min(size)
-    tooth, turbulence = paper(size, seed), np.clip(noise(size, (seed, 61), 1.9, 2), -2, 2)
-    stray = [noise(size, (seed, 62 + k), 1.2, 8, short / 8) * 1.5 * setting.scale for k in (0, 1)]
-    layers = [*stray, 128 * (0.20 * turbulence + 0.26 * tooth), 6 * tooth]
-    return np.stack([np.clip(np.rint(layer), -127, 127) for layer in layers], -1).astype(np.int8)
+    """(h, w, 2): pigment (1/128) and tooth (levels) of the paper; periodic."""
+    size = setting.size
+    tooth = paper(size, setting.seed)
+    turbulence = np.clip(noise(size, (setting.seed, 61), 1.9, 2), -2, 2)
+    return np.stack([np.rint(128 * (0.20 * turbulence + 0.26 * tooth)), np.rint(6 * tooth)], -1).astype(np.int8)
 
 
 def _wash_tone() -> NDArray[np.uint8]:
@@ -125,7 +138,7 @@ class CartoonDrawing:
         self._tone = _cel_tone()
         self._line = np.rint(255 * _rise(0.30, 0.80)).astype(np.uint8)
         self._chroma = np.clip(np.rint(128 + (_LEVELS - 128) * (1 + 0.45 * strength)), 16, 240).astype(np.uint8)
-        self._share = min(1.0, 0.2 + 0.8 * strength)
+        self._share = min(1.0, 0.35 + 0.65 * strength)
 
     def apply(self, context: Context, before: Planes, after: Planes) -> None:
         """Fill `after` with the drawn `before`; they may be the same planes."""
@@ -149,9 +162,11 @@ class CartoonDrawing:
 
     def _draw_luma(self, luma: Plane, lines: Plane, before: Plane, after: Plane) -> None:
         width, height = self._size
-        both = cv2.resize(cv2.merge([luma, lines]), self._size, interpolation=cv2.INTER_CUBIC)
+        flat_luma = cv2.LUT(_enlarged(luma, self._size), self._tone)
+        paper_left = cv2.LUT(_enlarged(lines, self._size), self._line)
         (p, sp), (o, so) = flat(before), flat(after)
-        paint.ink(both.reshape(-1).view(np.uint16), width, height, self._tone, self._line, p, sp, o, so, round(256 * self._share))  # noqa: E501  # fmt: skip
+        share = round(256 * self._share)
+        paint.ink(flat_luma.reshape(-1), paper_left.reshape(-1), width, height, p, sp, o, so, share)
 
 
 def _rise(start: float, end: float) -> NDArray[np.float64]:
@@ -166,6 +181,13 @@ def _cel_tone() -> NDArray[np.uint8]:
     curve = np.clip(linear + 0.05 * np.sin(2 * np.pi * (linear - 0.25)) + 0.03, 0, 1)
     stepped = np.rint(255 * _steps(linear, 6, 2.2)).astype(int)
     return np.clip(np.rint(curve[stepped] * 255), 16, 235).astype(np.uint8)
+
+
+def _enlarged(layer: Plane, size: tuple[int, int]) -> Plane:
+    """A layer of the painting grid at the full size, its edges kept crisp."""
+    if (layer.shape[1], layer.shape[0]) == size:
+        return layer
+    return cv2.resize(layer, size, interpolation=cv2.INTER_CUBIC)
 
 
 def _fitted(layer: Plane, size: tuple[int, int], *, shaped: bool = False) -> NDArray[np.uint8]:

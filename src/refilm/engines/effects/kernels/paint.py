@@ -35,7 +35,8 @@ def warp_blend(previous: Any, current: Any, across: Any, down: Any, out: Any, w:
             w11 = wx * wy
             w01, w10 = wx * uint32(16) - w11, wy * uint32(16) - w11
             w00 = uint32(256) - w11 - w01 - w10
-            p00, p01, p10, p11 = previous[p], previous[p + 1], previous[p + w], previous[p + w + 1]
+            p00, p01 = previous[uint32(p)], previous[uint32(p + 1)]
+            p10, p11 = previous[uint32(p + w)], previous[uint32(p + w + 1)]
             even = (p00 & mask) * w00 + (p01 & mask) * w01 + (p10 & mask) * w10 + (p11 & mask) * w11
             s = uint32(8)
             odd = ((p00 >> s) & mask) * w00 + ((p01 >> s) & mask) * w01
@@ -62,12 +63,14 @@ def gather(p: Any, stride: int, pad: int, code: Any, offsets: Any, weight: Any, 
     low, even_mask = uint32(0xFFFF), uint32(0x00FF00FF)
     for j in range(h):
         base = (j + pad) * stride + pad
+        codes = code[(j >> 1) * half : (j >> 1) * half + half]
+        row = out[j * w : j * w + w]
         for i in range(w):
-            o = np.int32(code[(j >> 1) * half + (i >> 1)]) << 3
+            start = np.int64(codes[i >> 1]) << 3
+            o = offsets[start : start + 8]
             at = base + i
-            p0, p1, p2, p3 = p[at + offsets[o]], p[at + offsets[o + 1]], p[at + offsets[o + 2]], p[at + offsets[o + 3]]
-            p4, p5 = p[at + offsets[o + 4]], p[at + offsets[o + 5]]
-            p6, p7 = p[at + offsets[o + 6]], p[at + offsets[o + 7]]
+            p0, p1, p2, p3 = p[uint32(at + o[0])], p[uint32(at + o[1])], p[uint32(at + o[2])], p[uint32(at + o[3])]
+            p4, p5, p6, p7 = p[uint32(at + o[4])], p[uint32(at + o[5])], p[uint32(at + o[6])], p[uint32(at + o[7])]
             s = uint32(24)
             calm = min(min(min(p0, p1), min(p2, p3)), min(min(p4, p5), min(p6, p7))) >> s
             w0, w1, w2, w3 = weight[(p0 >> s) - calm], weight[(p1 >> s) - calm], weight[(p2 >> s) - calm], weight[(p3 >> s) - calm]  # noqa: E501  # fmt: skip
@@ -82,21 +85,28 @@ def gather(p: Any, stride: int, pad: int, code: Any, offsets: Any, weight: Any, 
             a = ((even & low) * r + uint32(32768)) >> uint32(16)
             b = (odd * r + uint32(32768)) >> uint32(16)
             c = ((even >> uint32(16)) * r + uint32(32768)) >> uint32(16)
-            out[j * w + i] = a | (b << e) | (c << uint32(16))
+            row[i] = a | (b << e) | (c << uint32(16))
 
 
-@kernel("uint8[const], int, int, uint8[const], int32[const], int, uint8[], int, int")
-def stroke(p: Any, stride: int, pad: int, code: Any, offsets: Any, taps: int, out: Any, w: int, h: int) -> None:
-    """Average each pixel along its stroke.  code: as for `gather`; its lower 5 bits name one of 32 directions."""
+@kernel("uint8[const], int, int, uint8[const], uint8[const], int32[const], int, uint8[], int, int")
+def stroke(p: Any, stride: int, pad: int, near: Any, code: Any, offsets: Any, taps: int, out: Any, w: int, h: int) -> None:  # noqa: E501  # fmt: skip
+    """Average each pixel along its stroke.
+
+    near: (h, w), 255 where everything around is 255, so that nothing needs to be done.  code: as for `gather`; its
+    lower 5 bits name one of 32 directions.
+    """
     half = (w + 1) >> 1
     rounding = (65536 + taps // 2) // taps
     for j in range(h):
         base = (j + pad) * stride + pad
         for i in range(w):
+            if near[j * w + i] == 255:
+                out[j * w + i] = 255
+                continue
             o = np.int32(code[(j >> 1) * half + (i >> 1)] & 31) * taps
             total = np.int32(0)
             for k in range(taps):
-                total += p[base + i + offsets[o + k]]
+                total += p[uint32(base + i + offsets[o + k])]
             out[j * w + i] = np.uint8(min(255, (total * rounding + 32768) >> 16))
 
 
@@ -113,34 +123,39 @@ def outline(fine: Any, coarse: Any, out: Any, count: int, keep: int, threshold: 
 
 
 @kernel(
-    "uint16[const], int, int, int8[const], int, int, int, int,"
-    "uint8[const], uint8[const], int, uint8[], int, int, int, int"
+    "uint16[const], int, int, int, int32[const], int8[const], int, int, int, int,"
+    "uint8[const], int, uint8[], int, int, int, int"
 )
 def wash(
-    washed: Any, w: int, h: int, paper: Any, pw: int, ph: int, x: int, y: int,
-    tone: Any, p: Any, sp: int, o: Any, so: int, wet: int, grain: int, share: int,
+    washed: Any, pad: int, w: int, h: int, stray: Any, paper: Any, pw: int, ph: int, x: int, y: int,
+    p: Any, sp: int, o: Any, so: int, wet: int, grain: int, share: int,
 ) -> None:  # fmt: skip
     """The luma of a watercolour.
 
-    washed: (h, w), low byte luma of the wash, high byte the wet edge.  paper: (ph, pw, 4) periodic texture, shifted by
-    (x, y): how far the brush strays across and down (pixels), pigment (1/128), tooth (levels).  tone: luma to
-    reflectance.  wet, grain: strength of edges and of pigment.  share: 0..256 of the painting, the rest stays `p`.
+    washed: (h + 2 pad, w + 2 pad), low byte reflectance of the wash, high byte the wet edge.  stray, paper: periodic
+    textures (ph, pw) and (ph, pw, 2), shifted by (x, y): how far the brush strays, in elements of `washed`; pigment
+    (1/128) and tooth (levels).  wet, grain: strength of edges and of pigment.  share: 0..256 of the painting, the
+    rest stays `p`.
     """
+    stride = w + 2 * pad
     for j in range(h):
-        row = ((j + y) % ph) * pw
-        column = x % pw
-        for i in range(w):
-            t = (row + column) << 2
-            column = column + 1 if column + 1 < pw else 0
-            jj = min(h - 1, max(0, j + paper[t + 1]))
-            ii = min(w - 1, max(0, i + paper[t]))
-            both = np.int32(washed[jj * w + ii])
-            c = np.int32(tone[both & 255])
-            density = ((np.int32(paper[t + 2]) * np.int32(grain)) >> 7) + (both >> 8) * np.int32(wet)
-            level = c - ((((c * (255 - c)) >> 8) * density) >> 8) + paper[t + 3]
-            level = 16 + ((min(np.int32(255), max(np.int32(0), level)) * 220) >> 8)
-            before = np.int32(p[j * sp + i])
-            o[j * so + i] = np.uint8(before + (((level - before) * np.int32(share)) >> 8))
+        texture = ((j + y) % ph) * pw
+        start, column = 0, x % pw
+        while start < w:
+            run = min(pw - column, w - start)
+            t = texture + column
+            far, sheet = stray[t : t + run], paper[2 * t : 2 * (t + run)]
+            old, new = p[j * sp + start : j * sp + start + run], o[j * so + start : j * so + start + run]
+            base = (j + pad) * stride + pad + start
+            for i in range(run):
+                both = np.int32(washed[uint32(base + i + far[i])])
+                c = both & np.int32(255)
+                density = ((np.int32(sheet[2 * i]) * np.int32(grain)) >> 7) + (both >> 8) * np.int32(wet)
+                level = c - ((((c * (255 - c)) >> 8) * density) >> 8) + np.int32(sheet[2 * i + 1])
+                level = 16 + ((min(np.int32(255), max(np.int32(0), level)) * np.int32(220)) >> 8)
+                before = np.int32(old[i])
+                new[i] = np.uint8(before + (((level - before) * np.int32(share)) >> 8))
+            start, column = start + run, 0
 
 
 @kernel("uint8[const], uint8[const], uint8[const], uint8[const], int, uint8[], int, int, int, int, int, int")
@@ -150,28 +165,29 @@ def pigment(c: Any, luma: Any, edge: Any, p: Any, sp: int, o: Any, so: int, w: i
     c, luma, edge: (h, w) wash chroma, wash luma, wet edge.  gain: of 256.  p, o, share: as for `wash`.
     """
     for j in range(h):
+        row_c, row_l, row_e = c[j * w : j * w + w], luma[j * w : j * w + w], edge[j * w : j * w + w]
+        old, new = p[j * sp : j * sp + w], o[j * so : j * so + w]
         for i in range(w):
-            q = j * w + i
-            k = np.int32(gain) + ((np.int32(edge[q]) * np.int32(wet)) >> 1)
-            light = np.int32(luma[q])
+            k = np.int32(gain) + ((np.int32(row_e[i]) * np.int32(wet)) >> 1)
+            light = np.int32(row_l[i])
             if light > 205:
                 k = k * max(np.int32(6), 235 - light) // 30
             k = min(np.int32(400), max(np.int32(40), k))
-            level = min(np.int32(240), max(np.int32(16), 128 + (((np.int32(c[q]) - 128) * k) >> 8)))
-            before = np.int32(p[j * sp + i])
-            o[j * so + i] = np.uint8(before + (((level - before) * np.int32(share)) >> 8))
+            level = min(np.int32(240), max(np.int32(16), 128 + (((np.int32(row_c[i]) - 128) * k) >> 8)))
+            before = np.int32(old[i])
+            new[i] = np.uint8(before + (((level - before) * np.int32(share)) >> 8))
 
 
-@kernel("uint16[const], int, int, uint8[const], uint8[const], uint8[const], int, uint8[], int, int")
-def ink(drawn: Any, w: int, h: int, tone: Any, line: Any, p: Any, sp: int, o: Any, so: int, share: int) -> None:
-    """The luma of a cartoon.  drawn: (h, w), low byte flat luma, high byte paper left by the outline.
+@kernel("uint8[const], uint8[const], int, int, uint8[const], int, uint8[], int, int")
+def ink(flat: Any, paper: Any, w: int, h: int, p: Any, sp: int, o: Any, so: int, share: int) -> None:
+    """The luma of a cartoon.  flat, paper: (h, w) printed luma, and how much of it the outline leaves, 0..255.
 
-    tone: flat luma to printed luma.  line: paper to opacity of the picture under it, 0..255.
+    share: 0..256 of the drawing, the rest stays `p`.
     """
     for j in range(h):
+        tone, left = flat[j * w : j * w + w], paper[j * w : j * w + w]
+        old, new = p[j * sp : j * sp + w], o[j * so : j * so + w]
         for i in range(w):
-            both = drawn[j * w + i]
-            flat = np.int32(tone[both & 255])
-            level = 16 + (((flat - 16) * np.int32(line[both >> 8]) * 257) >> 16)
-            before = np.int32(p[j * sp + i])
-            o[j * so + i] = np.uint8(before + (((level - before) * np.int32(share)) >> 8))
+            level = 16 + (((np.int32(tone[i]) - 16) * np.int32(left[i]) * np.int32(257)) >> 16)
+            before = np.int32(old[i])
+            new[i] = np.uint8(before + (((level - before) * np.int32(share)) >> 8))

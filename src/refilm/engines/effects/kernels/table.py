@@ -61,20 +61,19 @@ def look_up(
     block, so that no level is lost on average.
     """
     for j in range(h):
-        top, bottom = 2 * j * sy, (2 * j + 1) * sy
-        out_top, out_bottom = 2 * j * ty, (2 * j + 1) * ty
+        row_u, row_v = u[j * su : j * su + w], v[j * sv : j * sv + w]
+        out_u, out_v = ou[j * tu : j * tu + w], ov[j * tv : j * tv + w]
+        top, bottom = y[2 * j * sy : 2 * j * sy + 2 * w], y[(2 * j + 1) * sy : (2 * j + 1) * sy + 2 * w]
+        new_top, new_bottom = oy[2 * j * ty : 2 * j * ty + 2 * w], oy[(2 * j + 1) * ty : (2 * j + 1) * ty + 2 * w]
         for i in range(w):
-            odd = (i ^ j) & 1
-            a = min(255, np.int32(u[j * su + i]) + odd) >> 1
-            b = min(255, np.int32(v[j * sv + i]) + odd) >> 1
-            entry = (a << 7) + b
-            y0, y1 = y[top + 2 * i], y[top + 2 * i + 1]
-            y2, y3 = y[bottom + 2 * i], y[bottom + 2 * i + 1]
-            base = entry << 8
-            oy[out_top + 2 * i] = luma[base + y0]
-            oy[out_top + 2 * i + 1] = luma[base + y1]
-            oy[out_bottom + 2 * i] = luma[base + y2]
-            oy[out_bottom + 2 * i + 1] = luma[base + y3]
-            q = (entry << 7) + (((np.int32(y0) + y1 + y2 + y3) >> 4) << 1)
-            ou[j * tu + i] = chroma[q]
-            ov[j * tv + i] = chroma[q + 1]
+            odd = np.uint32((i ^ j) & 1)
+            a = min(np.uint32(255), row_u[i] + odd) >> np.uint32(1)
+            b = min(np.uint32(255), row_v[i] + odd) >> np.uint32(1)
+            entry = (a << np.uint32(7)) + b
+            base = entry << np.uint32(8)
+            y0, y1 = np.uint32(top[2 * i]), np.uint32(top[2 * i + 1])
+            y2, y3 = np.uint32(bottom[2 * i]), np.uint32(bottom[2 * i + 1])
+            new_top[2 * i], new_top[2 * i + 1] = luma[base + y0], luma[base + y1]
+            new_bottom[2 * i], new_bottom[2 * i + 1] = luma[base + y2], luma[base + y3]
+            q = (entry << np.uint32(7)) + (((y0 + y1 + y2 + y3) >> np.uint32(4)) << np.uint32(1))
+            out_u[i], out_v[i] = chroma[q], chroma[q + np.uint32(1)]
