@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 from refilm.engines.effects.language.phrases import Piece
@@ -77,7 +78,7 @@ def split(pieces: Sequence[Piece], text: str) -> tuple[Clause, ...]:
 def sentences(clauses: Sequence[Clause]) -> list[range]:
     """The runs of clauses that hang together, as ranges of positions."""
     starts = [position for position, clause in enumerate(clauses) if position == 0 or clause.link == "start"]
-    return [range(start, end) for start, end in zip(starts, [*starts[1:], len(clauses)], strict=True)]
+    return [range(start, end) for start, end in pairwise([*starts, len(clauses)])]
 
 
 def _full(pieces: Iterable[Piece]) -> bool:

@@ -13,7 +13,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from refilm.engines.effects.language.text import tokenize
+from refilm.engines.effects.language.text import Token, tokenize
 from refilm.engines.effects.plan import Value
 
 LANGUAGES = ("en", "vi", "zh", "es")
@@ -154,30 +154,32 @@ def rows(table: Mapping[str, Any]) -> Iterator[tuple[str, Entry]]:
     yield from ((phrase, Entry("companion", frozenset(looks))) for phrase, looks in owners.items())
 
 
+@cache
+def _phrases(name: str) -> tuple[tuple[tuple[Token, ...], Entry], ...]:
+    """A language's phrases as tokens."""
+    return tuple((tokenize(phrase), entry) for phrase, entry in rows(read_table(name)))
+
+
 def _language(name: str) -> Language:
-    table = read_table(name)
     plain, exact = Trie(), Trie()
     known: set[str] = set()
     # Looks travel untranslated ("cartoon", "vintage"), so every language also knows the English ones, after its own.
-    entries = list(rows(table))
-    if name != "en":
-        entries += [
-            (phrase, entry) for phrase, entry in rows(read_table("en")) if entry.kind in ("looks", "unreleased")
-        ]
-    for phrase, entry in entries:
-        tokens = tokenize(phrase)
+    borrowed = () if name == "en" else tuple(row for row in _phrases("en") if row[1].kind in ("looks", "unreleased"))
+    for tokens, entry in (*_phrases(name), *borrowed):
         known.update(token.plain for token in tokens)
         plain.add(tuple(token.plain for token in tokens), entry)
         exact.add(tuple(token.exact for token in tokens), entry)
-    return Language(name, plain, exact, frozenset(known), _vocabulary(table), frozenset(table.get("not_typos", ())))
+    return Language(
+        name, plain, exact, frozenset(known), _vocabulary(name), frozenset(read_table(name).get("not_typos", ()))
+    )
 
 
-def _vocabulary(table: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+def _vocabulary(name: str) -> dict[str, tuple[str, ...]]:
     """Words of five letters and more that name looks or strengths: a typo becomes one of these, never a small word."""
     words: dict[str, set[str]] = {}
-    for phrase, entry in rows(table):
+    for tokens, entry in _phrases(name):
         if entry.kind in ("looks", "strength", "adverb"):
-            for token in tokenize(phrase):
+            for token in tokens:
                 if token.kind == "word" and len(token.plain) >= 5 and token.plain.isascii():
                     words.setdefault(token.plain[0], set()).add(token.plain)
     return {letter: tuple(sorted(group)) for letter, group in words.items()}

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from refilm.engines.effects.language.clauses import Clause, sentences, split
-from refilm.engines.effects.language.lexicon import LANGUAGES, Language, Lexicon
+from refilm.engines.effects.language.lexicon import LANGUAGES, Lexicon
 from refilm.engines.effects.language.meaning import Reading, read_clause, read_constraint
 from refilm.engines.effects.language.phrases import Piece, cover
 from refilm.engines.effects.language.text import Token, accented
@@ -39,17 +39,16 @@ def _pieces(tokens: tuple[Token, ...], lexicon: Lexicon) -> tuple[Piece, ...]:
 
     Where languages tie, the one that understands the whole prompt best wins, then the order of `LANGUAGES`.
     """
-    whole = {name: _strange(_cover(tokens, tokens, lexicon.languages[name])) for name in LANGUAGES}
-    ranked = sorted(LANGUAGES, key=lambda name: whole[name])
+    exactly = accented(tokens)
+
+    def reading(stretch: Sequence[Token], name: str) -> tuple[Piece, ...]:
+        return cover(stretch, lexicon.languages[name], exactly=exactly and name == "vi")
+
+    ranked = sorted(LANGUAGES, key=lambda name: _strange(reading(tokens, name)))
     pieces: list[Piece] = []
     for stretch in _stretches(tokens):
-        readings = [_cover(stretch, tokens, lexicon.languages[name]) for name in ranked]
-        pieces += min(readings, key=_strange)
+        pieces += min((reading(stretch, name) for name in ranked), key=_strange)
     return tuple(pieces)
-
-
-def _cover(stretch: Sequence[Token], tokens: tuple[Token, ...], language: Language) -> tuple[Piece, ...]:
-    return cover(stretch, language, exactly=language.name == "vi" and accented(tokens))
 
 
 def _strange(pieces: Iterable[Piece]) -> int:
