@@ -17,12 +17,15 @@ from typing import Any, BinaryIO
 
 import httpcore2
 import httpx2
+import structlog
 
 from refilm.domain.uri import AssetKind, UriProblem, parse_https_url
 from refilm.errors import InvalidAsset, RefilmError, Unavailable
 from refilm.net.client import Clients
 from refilm.net.guard import Resolve
 from refilm.net.policy import Blocked, Policy
+
+logger = structlog.get_logger(__name__)
 
 #: How often a download asks its caller whether to go on.
 POLL_SECONDS = 1.0
@@ -189,6 +192,7 @@ def _transport_problems() -> Iterator[None]:
     try:
         yield
     except Blocked as problem:
+        logger.debug("fetch blocked", reason=str(problem))
         raise FetchRefused(sentence) from problem
     except (httpx2.TransportError, ssl.SSLError, TimeoutError) as problem:
         raise FetchRefused(sentence, passing=True) from problem

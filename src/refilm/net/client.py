@@ -18,7 +18,7 @@ import httpx2
 
 from refilm import __version__
 from refilm.net.guard import GuardedBackend, Resolve, system_resolver
-from refilm.net.policy import HTTPS_PORT, Policy
+from refilm.net.policy import HTTPS_PORT, Policy, UnclearSetting
 
 #: Lookups that may hang at the same time before further ones wait.
 _RESOLVER_THREADS = 16
@@ -40,11 +40,16 @@ class Clients:
         resolve: Resolve | None = None,
         dial: httpcore2.AsyncNetworkBackend | None = None,
     ) -> None:
-        """resolve, dial: how names become addresses and addresses connections; None means the system's way."""
+        """resolve, dial: how names become addresses and addresses connections; None means the system's way.
+
+        Raises UnclearSetting where a CA file of the policy cannot be read: at start, not at the first fetch.
+        """
         self.policy = policy
         self._threads = ThreadPoolExecutor(_RESOLVER_THREADS, thread_name_prefix="refilm-resolve")
         self._backend = GuardedBackend(policy, resolve or system_resolver(self._threads), dial)
         self._tls = cache(_tls_context)
+        for allowed in policy.allow:
+            self._tls(allowed.ca_file)
 
     def open(self, url: httpx2.URL, *, seconds: float) -> httpx2.AsyncClient:
         """A client for `url`, to be closed after use. seconds: limit of each single wait, not of the whole."""
@@ -133,6 +138,9 @@ def _httpx2_errors() -> Iterator[None]:
 
 def _tls_context(ca_file: str | None) -> ssl.SSLContext:
     """A context that trusts `ca_file` alone, or the system's authorities. Reads files: tens of milliseconds."""
-    if ca_file is not None:
+    if ca_file is None:
+        return httpx2.create_ssl_context(trust_env=False)
+    try:
         return ssl.create_default_context(cafile=ca_file)
-    return httpx2.create_ssl_context(trust_env=False)
+    except OSError as error:  # includes ssl.SSLError
+        raise UnclearSetting(f"ca_file={ca_file} cannot be read as certificates in PEM form.") from error

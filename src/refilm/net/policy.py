@@ -91,6 +91,10 @@ class Blocked(RefilmError):
     """The policy does not let us dial this. The reason is for the operator's log, never for the client."""
 
 
+class UnclearSetting(RefilmError, ValueError):
+    """An exception from the rule that the operator must spell differently."""
+
+
 @dataclass(frozen=True)
 class Allowed:
     """One exception from the rule, made by the operator: this host, at these addresses, on this port.
@@ -162,16 +166,16 @@ def unfit_host(host: str) -> str | None:
 def parse_allow(text: str, ca_file: str | None = None) -> Allowed:
     """Read `host=media.lan cidr=10.1.0.0/16 port=8443 ca_file=/etc/lan.pem`; port and ca_file may be absent.
 
-    ca_file: used where the text names none. Raises ValueError with a sentence for the operator.
+    ca_file: used where the text names none. Raises UnclearSetting.
     """
     try:
         words = dict(word.split("=", 1) for word in shlex.split(text))
     except ValueError as error:
-        raise ValueError(f"{text!r} is not a list of name=value pairs such as host=media.lan.") from error
+        raise UnclearSetting(f"{text!r} is not a list of name=value pairs such as host=media.lan.") from error
     if unknown := set(words) - {"host", "cidr", "port", "ca_file"}:
-        raise ValueError(f"{text!r} names {sorted(unknown)}; possible are host, cidr, port and ca_file.")
+        raise UnclearSetting(f"{text!r} names {sorted(unknown)}; possible are host, cidr, port and ca_file.")
     if not words.get("host") or not words.get("cidr"):
-        raise ValueError(f"{text!r} must name a host and the cidr of its addresses.")
+        raise UnclearSetting(f"{text!r} must name a host and the cidr of its addresses.")
     return Allowed(
         host=_parse_host(words["host"]),
         cidr=_parse_cidr(words["cidr"]),
@@ -184,7 +188,7 @@ def _parse_host(text: str) -> str:
     host = text.lower()
     labels = host.split(".")
     if not all(_LABEL.fullmatch(label) for label in labels) or _NUMBER.fullmatch(labels[-1]):
-        raise ValueError(f"host={text} must be a DNS name; addresses go into cidr.")
+        raise UnclearSetting(f"host={text} must be a DNS name; addresses go into cidr.")
     return host
 
 
@@ -192,12 +196,12 @@ def _parse_cidr(text: str) -> Network:
     try:
         return ip_network(text)
     except ValueError as error:
-        raise ValueError(f"cidr={text} must be a network such as 10.1.0.0/16.") from error
+        raise UnclearSetting(f"cidr={text} must be a network such as 10.1.0.0/16.") from error
 
 
 def _parse_port(text: str) -> int:
     if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 65535):
-        raise ValueError(f"port={text} must be a number from 1 to 65535.")
+        raise UnclearSetting(f"port={text} must be a number from 1 to 65535.")
     return int(text)
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from refilm.net.client import Clients
 from refilm.net.guard import GuardedBackend, system_resolver
-from refilm.net.policy import Allowed, Blocked, Policy
+from refilm.net.policy import Allowed, Blocked, Policy, UnclearSetting
 
 PAGE = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nSet-Cookie: a=b\r\n\r\nhi"
 REDIRECT = b"HTTP/1.1 302 Found\r\nLocation: https://other.example.com/\r\nContent-Length: 0\r\n\r\n"
@@ -209,6 +209,18 @@ def test_exception_opens_a_private_host():
 
     assert response.status_code == 200
     assert dial.dialled == [("10.1.2.3", 8443)]
+
+
+@pytest.mark.parametrize("content", [None, b"", b"no certificate"])
+def test_unreadable_authority_is_told_at_start(tmp_path, content):
+    """A CA file that is missing or no PEM stops the start with a sentence, and not the first fetch with a riddle."""
+    path = tmp_path / "ca.pem"
+    if content is not None:
+        path.write_bytes(content)
+    policy = Policy(allow=(Allowed("media.lan", ip_network("10.1.0.0/16"), 443, str(path)),))
+
+    with pytest.raises(UnclearSetting, match=r"PEM form\.$"):
+        Clients(policy)
 
 
 def test_unix_socket_is_never_dialled():

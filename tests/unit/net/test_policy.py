@@ -8,7 +8,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from refilm.net.policy import DENIED_V4, DENIED_V6, GLOBAL_V6, Allowed, Blocked, Policy, is_public, parse_allow
+from refilm.net.policy import (
+    DENIED_V4,
+    DENIED_V6,
+    GLOBAL_V6,
+    Allowed,
+    Blocked,
+    Policy,
+    UnclearSetting,
+    is_public,
+    parse_allow,
+    unfit_host,
+)
 
 PRIVATE_ADDRESSES = """
 0.0.0.0 0.1.2.3 10.0.0.1 10.255.255.255 100.64.0.1 100.100.100.200 100.127.255.255 127.0.0.1 127.255.255.254
@@ -178,8 +189,19 @@ def test_exception_takes_the_general_authority_unless_it_names_its_own():
 )
 def test_unclear_exception_is_refused_with_a_sentence(text):
     """A setting that does not say exactly one host and one network stops the start, with a sentence that says why."""
-    with pytest.raises(ValueError, match=r"\.$"):
+    with pytest.raises(UnclearSetting, match=r"\.$"):
         parse_allow(text)
+
+
+@given(st.one_of(st.text(), st.from_regex(r"[a-zA-Z0-9_.-]+", fullmatch=True)))
+def test_host_that_passes_is_a_plain_full_name(host):
+    """Whatever passes is ASCII, has a dot inside, no empty part, and does not end in a number."""
+    if unfit_host(host) is None:
+        labels = host.split(".")
+        assert host.isascii()
+        assert len(labels) >= 2
+        assert all(labels)
+        assert not labels[-1].isdigit()
 
 
 def test_tables_are_long_enough():
