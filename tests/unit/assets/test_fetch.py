@@ -8,11 +8,13 @@ import io
 import socket
 import ssl
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from ipaddress import ip_network
 
 import pytest
 import trustme
+import uvloop
 
 from refilm.assets.fetch import Fetcher, FetchLimits, FetchRefused
 from refilm.domain.uri import AssetKind
@@ -401,14 +403,27 @@ def test_all_ways_of_not_being_reached_sound_the_same(fetcher_for, url, server):
     assert len(sentences) == 1
 
 
-def test_many_heads_run_side_by_side(fetcher_for, url):
-    """One fetcher serves many creates of one event loop at the same time."""
+@pytest.mark.parametrize("loop_factory", [asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
+def test_many_heads_run_side_by_side(fetcher_for, url, loop_factory):
+    """One fetcher serves many creates of one event loop at the same time, also on the loop that the server uses."""
     fetcher = fetcher_for()
 
     async def look():
         await asyncio.gather(*(fetcher.head(url("/clip.mp4"), AssetKind.VIDEO) for _ in range(20)))
 
-    asyncio.run(look())
+    with asyncio.Runner(loop_factory=loop_factory) as runner:
+        runner.run(look())
+
+
+def test_downloads_run_side_by_side_in_threads(fetcher_for, url):
+    """One fetcher serves all workers of a process, each in a thread of its own."""
+    fetcher, files = fetcher_for(), [io.BytesIO() for _ in range(4)]
+
+    with ThreadPoolExecutor(4) as workers:
+        sizes = list(workers.map(lambda file: fetcher.download(url("/clip.mp4"), AssetKind.VIDEO, file), files))
+
+    assert sizes == [len(CLIP)] * 4
+    assert all(file.getvalue() == CLIP for file in files)
 
 
 SPELLINGS = """
