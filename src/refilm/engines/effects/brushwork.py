@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import math
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from refilm.engines.effects.context import Context, paint_size
 from refilm.engines.effects.kernels import paint
+from refilm.engines.effects.opencv import cv2
 from refilm.engines.effects.planes import Planes
 
 #: (h, w, 4) uint8: luma, U, V and a spare byte.
@@ -29,14 +29,14 @@ _DIRECTIONS, _ANISOTROPIES, _SAMPLES = 32, 4, 8
 def pack(planes: Planes, size: tuple[int, int]) -> Packed:
     """The picture on a grid of `size`, luma and chroma together."""
     levels = [_resized(plane, size) for plane in (planes.y, planes.u, planes.v)]
-    return cv2.merge([*levels, np.zeros_like(levels[0])])
+    return np.asarray(cv2.merge([*levels, np.zeros_like(levels[0])]))
 
 
 def _resized(plane: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
     if (plane.shape[1], plane.shape[0]) == size:
         return plane
     larger = plane.shape[1] < size[0]
-    return cv2.resize(plane, size, interpolation=cv2.INTER_LINEAR if larger else cv2.INTER_AREA)
+    return np.asarray(cv2.resize(plane, size, interpolation=cv2.INTER_LINEAR if larger else cv2.INTER_AREA))
 
 
 class Stabiliser:
@@ -95,7 +95,7 @@ def _encode(tensor: NDArray[np.float32]) -> Code:
     direction = (np.rint(angle * np.float32(16 / math.pi)).astype(np.int32) + 16) & 31
     # The constant calls flat areas isotropic instead of listening to their noise.
     stretch = np.rint(np.minimum(length / (xx + yy + np.float32(40)), 1) * (_ANISOTROPIES - 1)).astype(np.int32)
-    return (stretch * _DIRECTIONS + direction).astype(np.uint8)
+    return np.asarray((stretch * _DIRECTIONS + direction), np.uint8)
 
 
 class Patches:
@@ -132,13 +132,13 @@ class Patches:
         busy = cv2.add(luma, cv2.max(u, v))
         sigma = 0.8 * self._sigma
         kernel = 2 * round(1.9 * sigma) + 1
-        return cv2.LUT(cv2.GaussianBlur(busy, (kernel, kernel), sigma), self._busyness)
+        return np.asarray(cv2.LUT(cv2.GaussianBlur(busy, (kernel, kernel), sigma), self._busyness))
 
 
 def _busyness_table(softness: float) -> NDArray[np.uint8]:
     """From the spread of levels around a pixel to six steps for each halving of its weight, (softness + var)^-4."""
     variance = (0.42 * np.arange(256)) ** 2
-    return np.clip(np.rint(6 * 4 * np.log2(1 + variance / softness)), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(np.rint(6 * 4 * np.log2(1 + variance / softness)), 0, 255), np.uint8)
 
 
 def _weight_table() -> NDArray[np.uint32]:

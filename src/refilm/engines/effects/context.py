@@ -8,16 +8,18 @@ Optical flow is OpenCV's DIS (Kroeger et al. 2016) on a quarter-size luma. Holds
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from refilm.engines.effects.opencv import cv2
 from refilm.engines.effects.planes import Plane, Planes
 
 if TYPE_CHECKING:
     Flow = NDArray[np.float32]
+
+_Layer = TypeVar("_Layer", NDArray[np.uint8], NDArray[np.float32])
 
 #: Mean luma difference from which two frames may belong to different shots, and what must remain of it after motion
 #: is accounted for. Levels of 8 bit.
@@ -125,13 +127,14 @@ class Context:
         self._motion = (self._motion[0] - float(across) * factor, self._motion[1] - float(down) * factor)
 
 
-def follow(flow: Flow, picture: NDArray[np.generic]) -> NDArray[np.generic]:
-    """`picture`, of the frame before, moved to where its pixels are now. Any (h, w) or (h, w, c) uint8 or float32."""
+def follow(flow: Flow, picture: _Layer) -> _Layer:
+    """`picture`, of the frame before, moved to where its pixels are now. Any (h, w) uint8 or float32."""
     height, width = picture.shape[:2]
     columns, rows = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
-    return cv2.remap(
+    moved: _Layer = cv2.remap(
         picture, columns + flow[..., 0], rows + flow[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )
+    return moved
 
 
 def _is_cut(current: Plane, previous: Plane, flow: Flow) -> bool:

@@ -10,11 +10,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import cv2
 import numpy as np
 
 from refilm.engines.effects.colour import Colours
 from refilm.engines.effects.context import Context, TimedPlanes
+from refilm.engines.effects.opencv import cv2
 from refilm.engines.effects.operator import ColourOperator, FrameOperator, Operator, OperatorSpec, Setting
 from refilm.engines.effects.operators import OPERATORS
 from refilm.engines.effects.plan import Plan, Step

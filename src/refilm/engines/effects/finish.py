@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from refilm.engines.effects.kernels import finish
 from refilm.engines.effects.kernels.kernel import Kernel
+from refilm.engines.effects.opencv import cv2
 from refilm.engines.effects.operator import Setting
 from refilm.engines.effects.planes import Plane, Planes, copy, flat
 
@@ -80,7 +80,7 @@ def _grain_tile(seed: int, blur: float) -> NDArray[np.int8]:
 
     noise = np.random.default_rng((seed, 31)).standard_normal((_TILE, _TILE), dtype=np.float32)
     soft = gaussian_filter(noise, blur, mode="wrap")
-    return np.clip(soft / soft.std() * 5.5, -127, 127).astype(np.int8)
+    return np.asarray(np.clip(soft / soft.std() * 5.5, -127, 127), np.int8)
 
 
 def glow(after: Planes, threshold: int, amount: float, radius: float, tint: tuple[float, float]) -> None:
@@ -100,7 +100,7 @@ def glow(after: Planes, threshold: int, amount: float, radius: float, tint: tupl
 
 
 def _highlights(threshold: int) -> NDArray[np.uint8]:
-    return np.clip((np.arange(256) - threshold) * (255 / (235 - threshold)), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip((np.arange(256) - threshold) * (255 / (235 - threshold)), 0, 255), np.uint8)
 
 
 def _each_row(work: Kernel, plane: Plane, layer: Plane, gain: int) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from refilm.engines.effects.context import Context
 from refilm.engines.effects.finish import Shading, glow
 from refilm.engines.effects.kernels import finish, flakes
+from refilm.engines.effects.opencv import cv2
 from refilm.engines.effects.operator import Setting
 from refilm.engines.effects.planes import Plane, Planes, copy, flat
 from refilm.engines.effects.sky import Mask, SkyFinder

@@ -4,13 +4,13 @@ fine structure (paper, ink) at full size. Sizes in pixels are meant for a grid o
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from refilm.engines.effects.brushwork import Orientation, Patches, Stabiliser, Strokes
 from refilm.engines.effects.context import Context
 from refilm.engines.effects.kernels import paint
+from refilm.engines.effects.opencv import cv2
 from refilm.engines.effects.operator import Setting
 from refilm.engines.effects.planes import Plane, Planes, flat
 from refilm.engines.effects.textures import noise, paper
@@ -46,7 +46,8 @@ class WatercolourPainting:
         washed = self._patches(steady, self._orientation.update(context, steady))
         luma, u, v, _ = cv2.split(washed)
         edge = _wet_edge(luma, self._edge_sigma)
-        fine = _redrawn(luma, cv2.extractChannel(steady, 0), self._drawing)
+        sharp = cv2.extractChannel(steady, 0)
+        fine = _redrawn(_spared(luma, sharp, 36), sharp, self._drawing)
         self._draw_luma(context, fine, edge, before.y, after.y)
         for chroma, old, new in ((u, before.u, after.u), (v, before.v, after.v)):
             self._draw_chroma(chroma, luma, edge, old, new)
@@ -77,14 +78,23 @@ def _redrawn(washed: Plane, steady: Plane, amount: float) -> Plane:
     """The wash with some of the fine drawing back: dark lines more than lights, as a brush would set them last."""
     lighter, darker = cv2.subtract(steady, washed), cv2.subtract(washed, steady)
     lifted = cv2.addWeighted(washed, 1, lighter, 0.28 * amount, 0)
-    return cv2.addWeighted(lifted, 1, darker, -0.6 * amount, 0)
+    redrawn: Plane = cv2.addWeighted(lifted, 1, darker, -0.6 * amount, 0)
+    return redrawn
+
+
+def _spared(flattened: Plane, steady: Plane, threshold: int) -> Plane:
+    """The flat picture with the small things back that stood out by more than `threshold` levels: eyes, road marks."""
+    lighter = cv2.subtract(cv2.subtract(steady, flattened), threshold)
+    darker = cv2.subtract(cv2.subtract(flattened, steady), threshold)
+    spared: Plane = cv2.subtract(cv2.add(flattened, lighter), darker)
+    return spared
 
 
 def _wet_edge(luma: Plane, sigma: float) -> Plane:
     """Where a wash ends, 0..52: pigment gathers there as it dries.  sigma: softness, pixels."""
     across, down = cv2.Sobel(luma, cv2.CV_16S, 1, 0, ksize=3), cv2.Sobel(luma, cv2.CV_16S, 0, 1, ksize=3)
     slope = cv2.addWeighted(cv2.convertScaleAbs(across, alpha=0.25), 1, cv2.convertScaleAbs(down, alpha=0.25), 1, -3)
-    return cv2.min(cv2.GaussianBlur(slope, (0, 0), sigma), 52)
+    return np.asarray(cv2.min(cv2.GaussianBlur(slope, (0, 0), sigma), 52))
 
 
 def _stray(setting: Setting, pad: int) -> NDArray[np.int32]:
@@ -94,7 +104,7 @@ def _stray(setting: Setting, pad: int) -> NDArray[np.int32]:
         np.clip(np.rint(noise(size, (setting.seed, 62 + k), 1.2, 8, short / 8) * 1.5 * setting.scale), -pad, pad)
         for k in (0, 1)
     )
-    return (down * (size[0] + 2 * pad) + across).astype(np.int32)
+    return np.asarray(down * (size[0] + 2 * pad) + across, np.int32)
 
 
 def _paper(setting: Setting) -> NDArray[np.int8]:
@@ -109,7 +119,7 @@ def _wash_tone() -> NDArray[np.uint8]:
     """Luma level to the reflectance of the wash, 0..252: lifted, and gathered in eight soft steps."""
     linear = np.clip((_LEVELS - 16) / 219, 0, 1)
     stepped = 0.4 * linear + 0.6 * _steps(linear, 8, 1.5)
-    return np.clip((0.13 + 0.87 * stepped**0.66) * 255, 0, 252).astype(np.uint8)
+    return np.asarray(np.clip((0.13 + 0.87 * stepped**0.66) * 255, 0, 252), np.uint8)
 
 
 def _steps(values: NDArray[np.float64], count: int, hardness: float) -> NDArray[np.float64]:
@@ -117,7 +127,7 @@ def _steps(values: NDArray[np.float64], count: int, hardness: float) -> NDArray[
     width = 1 / count
     middle = (np.floor(values / width) + 0.5) * width
     rise = np.tanh(hardness * (values - middle) / width * 2) / np.tanh(hardness)
-    return np.clip(middle + width / 2 * rise, 0, 1)
+    return np.asarray(np.clip(middle + width / 2 * rise, 0, 1))
 
 
 class CartoonDrawing:
@@ -147,6 +157,7 @@ class CartoonDrawing:
         once = self._first(steady, code)
         lines = self._lines(cv2.extractChannel(once, 0), cv2.extractChannel(steady, 0), code)
         luma, u, v, _ = cv2.split(self._second(once, code))
+        luma = _spared(luma, cv2.extractChannel(steady, 0), 36)
         self._draw_luma(luma, lines, before.y, after.y)
         for chroma, old, new in ((u, before.u, after.u), (v, before.v, after.v)):
             flat_colour = _fitted(cv2.LUT(chroma, self._chroma), (new.shape[1], new.shape[0]), shaped=True)
@@ -180,14 +191,14 @@ def _cel_tone() -> NDArray[np.uint8]:
     linear = _LEVELS / 255
     curve = np.clip(linear + 0.05 * np.sin(2 * np.pi * (linear - 0.25)) + 0.03, 0, 1)
     stepped = np.rint(255 * _steps(linear, 6, 2.2)).astype(int)
-    return np.clip(np.rint(curve[stepped] * 255), 16, 235).astype(np.uint8)
+    return np.asarray(np.clip(np.rint(curve[stepped] * 255), 16, 235), np.uint8)
 
 
 def _enlarged(layer: Plane, size: tuple[int, int]) -> Plane:
     """A layer of the painting grid at the full size, its edges kept crisp."""
     if (layer.shape[1], layer.shape[0]) == size:
         return layer
-    return cv2.resize(layer, size, interpolation=cv2.INTER_CUBIC)
+    return np.asarray(cv2.resize(layer, size, interpolation=cv2.INTER_CUBIC))
 
 
 def _fitted(layer: Plane, size: tuple[int, int], *, shaped: bool = False) -> NDArray[np.uint8]:

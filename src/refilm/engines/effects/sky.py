@@ -6,11 +6,11 @@ the sky has in its row. White and clouded skies are left alone on purpose: looki
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from refilm.engines.effects.context import Context, follow
+from refilm.engines.effects.opencv import cv2
 
 Mask = NDArray[np.float32]
 
@@ -60,7 +60,7 @@ def find_sky(y: Mask, u: Mask, v: Mask) -> tuple[Mask, float]:
     joined = _touching((mask > 0.5).astype(np.uint8), seed)
     # Gaps between branches are not joined to the rest; only a very close colour is believed there.
     gaps = mask * np.clip((likely - 0.75) * 4, 0, 1) * (rows < lowest / height)
-    mask = guided_filter(y / 255, np.where(joined, mask, gaps).astype(np.float32), 6, 2e-3)
+    mask = guided_filter(y / np.float32(255), np.where(joined, mask, gaps).astype(np.float32), 6, 2e-3)
     return np.clip((mask - 0.06) / 0.5, 0, 1).astype(np.float32), confidence
 
 
@@ -68,7 +68,7 @@ def _smoothness(y: Mask) -> Mask:
     """1 in flat areas, 0 in busy ones."""
     across, down = cv2.Sobel(y, cv2.CV_32F, 1, 0, ksize=3), cv2.Sobel(y, cv2.CV_32F, 0, 1, ksize=3)
     busy = cv2.GaussianBlur(np.abs(across) + np.abs(down), (9, 9), 1.5)
-    return np.clip(1 - busy / 46, 0, 1).astype(np.float32)
+    return np.asarray(np.clip(1 - busy / 46, 0, 1), np.float32)
 
 
 def _joined_to_top(candidates: NDArray[np.uint8]) -> NDArray[np.bool_]:
@@ -101,7 +101,7 @@ def _like_its_row(levels: tuple[Mask, Mask, Mask], seed: NDArray[np.bool_]) -> t
 
 
 def _soft_rows(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    return cv2.GaussianBlur(values.reshape(-1, 1), (1, 31), 8).reshape(-1)
+    return np.asarray(cv2.GaussianBlur(values.reshape(-1, 1), (1, 31), 8).reshape(-1))
 
 
 def guided_filter(guide: Mask, mask: Mask, radius: int, softness: float) -> Mask:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from refilm.engines.effects.opencv import cv2
 
 Texture = NDArray[np.float32]
 
@@ -54,4 +55,5 @@ def _enlarge(texture: Texture, size: tuple[int, int]) -> Texture:
     columns = (np.arange(size[0], dtype=np.float32) + 0.5) / np.float32(across) - 0.5 + edge
     rows = (np.arange(size[1], dtype=np.float32) + 0.5) / np.float32(down) - 0.5 + edge
     grid = np.meshgrid(columns, rows)
-    return cv2.remap(wrapped, grid[0], grid[1], cv2.INTER_CUBIC)
+    enlarged: Texture = cv2.remap(wrapped, grid[0], grid[1], cv2.INTER_CUBIC)
+    return enlarged

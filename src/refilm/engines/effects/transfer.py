@@ -11,11 +11,11 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from refilm.engines.effects.colour import Colours, from_oklab, to_oklab
+from refilm.engines.effects.opencv import cv2
 
 _NODES = 17
 #: The box of Oklab that the grid covers: L, a, b.

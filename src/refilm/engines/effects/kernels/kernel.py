@@ -51,7 +51,7 @@ def _compile(words: tuple[str, ...], function: Callable[..., None]) -> Callable[
     import numba
 
     signature = numba.void(*(_type(word) for word in words))
-    options = {"nogil": True, "fastmath": False, "boundscheck": False}
+    options: dict[str, Any] = {"nogil": True, "fastmath": False, "boundscheck": False}
     try:
         compiled = numba.njit(signature, cache=True, **options)(function)
     except RuntimeError as error:

@@ -2,6 +2,9 @@
 one uint32 of four bytes: luma, U, V, and a byte of the caller's. All integer.
 """
 
+# mypy: disable-error-code="operator,arg-type"
+# numba gives these numbers their types; numpy's hints for mixed integers do not describe them.
+
 from __future__ import annotations
 
 from typing import Any
