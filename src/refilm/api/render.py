@@ -77,4 +77,5 @@ def _fraction(task: Task) -> float:
 def _percentage(task: Task) -> str:
     if task.status.is_terminal:
         return "100%"
-    return f"{int(_fraction(task) * 100)}%" if task.status is TaskStatus.RUNNING else "0%"
+    # Rounded first: 0.57 * 100 is a little less than 57.
+    return f"{int(round(_fraction(task) * 100, 6))}%" if task.status is TaskStatus.RUNNING else "0%"

@@ -95,7 +95,7 @@ PromptText = Annotated[
         json_schema_extra={"minLength": 1, "maxLength": MAX_PROMPT_UNITS},
     ),
 ]
-_WHOLE = BeforeValidator(_whole, json_schema_input_type=int)
+_WHOLE = BeforeValidator(_whole)
 Seed = Annotated[
     int, Field(ge=0, le=MAX_SEED, description="The same seed and the same request give the same pixels."), _WHOLE
 ]
