@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
@@ -37,13 +37,22 @@ def translated(error: BaseException) -> BaseException:
     """A database's error in our words; errors of ours pass as they are."""
     if isinstance(error, RefilmError) or not isinstance(error, sa.exc.DBAPIError):
         return error
-    text = str(error.orig).lower()
-    if "full" in text or "disk i/o" in text:
+    text = " ".join(causes_of(error)).lower()
+    if "is full" in text or "disk i/o" in text:
         told: RefilmError = StorageFull("The disk of the database is full.")
     else:
         told = Unavailable("The database cannot be written at the moment.")
     told.__cause__ = error
     return told
+
+
+def causes_of(error: BaseException | None) -> Iterator[str]:
+    """What an error and those it arose from say. A full database rolls back by itself, so that our own rollback then
+    fails for want of a savepoint: the last error alone would name the wrong trouble.
+    """
+    while error is not None:
+        yield str(getattr(error, "orig", error))
+        error = error.__cause__ or error.__context__
 
 
 class GroupCommitWriter:
