@@ -16,7 +16,8 @@ from refilm.engines.effects.language.phrases import Piece
 
 #: What an engine that redraws nothing keeps anyway, so that asking to keep it costs nothing.
 _KEPT_ANYWAY = {"person", "motion", "sound", "composition", "rest", "text", "object"}
-_ASIDE = {"filler", "whole", "take", "article"}
+_ASIDE = {"filler", "whole", "take", "article", "states", "particle"}
+_BY_THE_WAY = {"filler", "aspect", "percent", "intensity", "more", "article", "states", "whole"}
 REFERENCE = "reference_colours"
 
 
@@ -25,7 +26,7 @@ class Wish:
     """A look that somebody wants.
 
     factor: times the usual strength, None where nothing was said.  amount: an exact share (0.2 for "20 %") for
-    operators that go both ways.  less: the other way round.
+    operators that go both ways.  less: the other way round.  stated: told of the clip ("it is dark") rather than asked.
     """
 
     look: str
@@ -34,6 +35,7 @@ class Wish:
     amount: float | None = None
     less: bool = False
     note: str = ""
+    stated: bool = False
 
 
 @dataclass(frozen=True)
@@ -106,6 +108,8 @@ def read_constraint(clause: Clause, lexicon: Lexicon) -> Reading | None:
     strange = clause.of("unknown", "number", "mention", "refer")
     if strange or not topics <= _KEPT_ANYWAY or (topics & {"person", "object"} and (looks or clause.has("aspect"))):
         return Reading(clause, reason=lexicon.topics["part"], constraint=True)
+    if any(step.operator == "tint" for look in looks for step in look.steps):
+        return Reading(clause, reason=lexicon.topics["part"], constraint=True)
     if looks and not topics and not all(look.matter or look.axis for look in looks):
         return None
     colours = clause.has("aspect") or any(look.axis for look in looks)
@@ -144,7 +148,7 @@ def _read_reference(clause: Clause, lexicon: Lexicon, references: int) -> Readin
         reason = "no_reference"
     elif clause.has("style"):
         reason = "reference_style"
-    elif clause.has("add", "not", "without") and not clause.has("aspect"):
+    elif not clause.has("aspect") and (clause.has("add", "not", "without") or _recolours(clause, others)):
         reason = "object"
     elif any(piece.value[-1].isdigit() and not piece.value.endswith("1") for piece in clause.of("mention")):
         reason = "one_reference"
@@ -158,11 +162,18 @@ def _read_reference(clause: Clause, lexicon: Lexicon, references: int) -> Readin
     return Reading(clause, wishes=(wish, *(Wish(piece.value, clause.text) for piece in others)))
 
 
+def _recolours(clause: Clause, others: list[Piece]) -> bool:
+    """Whether it would change the reference picture itself ("make the reference black and white")."""
+    return clause.has("make") and len(clause.of("looks")) > len(others)
+
+
 def _is_colour(piece: Piece, lexicon: Lexicon) -> bool:
     look = lexicon.looks[piece.value]
     return not look.matter and not look.thing and all(step.operator not in _SHAPING for step in look.steps)
 
 
+#: Particles that turn a measure down; their counterparts only strengthen a verb.
+_DOWN = {"down", "xuống"}
 _SHAPING = {"night", "snow", "watercolour", "cartoon", "vignette", "film_grain"}
 
 
@@ -183,16 +194,26 @@ def _read_looks(clause: Clause, lexicon: Lexicon) -> Reading:
                 pending = pending.join(said)
         elif piece.kind == "less" or (piece.kind == "excess" and _before_look(clause, position)):
             pending = replace(pending, less=True)
-        elif piece.kind not in ("filler", "aspect", "percent", "intensity", "more", "article"):
+        elif piece.kind == "particle" and piece.value in _DOWN and wishes:
+            wishes[-1] = _turned_down(wishes[-1], lexicon)
+        elif piece.kind not in _BY_THE_WAY:
             fresh = False
     if wishes:
         wishes[-1] = pending.give(wishes[-1])
     absorbed = {name for wish in wishes for name in lexicon.looks[wish.look].absorbs}
     wishes = [wish for wish in wishes if wish.look not in absorbed] or wishes
+    stated = clause.verbless and clause.has("states")
+    wishes = [replace(wish, stated=stated) for wish in wishes]
     reason = next((reason for wish in wishes if (reason := _no_less(wish, lexicon))), "")
     if reason:
         return Reading(clause, reason=reason)
     return Reading(clause, wishes=tuple(wishes), less=any(wish.less for wish in wishes))
+
+
+def _turned_down(wish: Wish, lexicon: Lexicon) -> Wish:
+    """ "Contrast down" is less contrast; in "cool it down" the particle belongs to the verb."""
+    look = lexicon.looks[wish.look]
+    return wish if look.less and not look.axis else replace(wish, less=True)
 
 
 def _no_less(wish: Wish, lexicon: Lexicon) -> str:

@@ -21,10 +21,14 @@ Specs = Mapping[str, OperatorSpec]
 
 @dataclass(frozen=True)
 class _Candidate:
-    """A step that may yet lose against another. part: it is only one ingredient of a look that was asked for."""
+    """A step that may yet lose against another.
+
+    part: it is only one ingredient of a look that was asked for.  stated: told of the clip rather than asked of us.
+    """
 
     step: Step
     part: bool
+    stated: bool = False
 
 
 @dataclass(frozen=True)
@@ -61,7 +65,7 @@ def _candidates(wishes: Sequence[Wish], lexicon: Lexicon, specs: Specs) -> list[
         for ingredient in look.steps:
             parameters = _parameters(ingredient, wish, specs[ingredient.operator])
             step = Step(ingredient.operator, parameters, wish.clause, note)
-            candidates.append(_Candidate(step, part=len(look.steps) > 1))
+            candidates.append(_Candidate(step, len(look.steps) > 1, wish.stated))
     return candidates
 
 
@@ -88,6 +92,10 @@ def _place(candidate: _Candidate, kept: list[_Candidate], lexicon: Lexicon, spec
         if new.operator == old.operator:
             if not part and candidate.part:
                 return "asked for by name already"
+            if not _agree(new, old, specs) and kept[position].stated and not candidate.stated:
+                # "The clip is dark, brighten it": what was told is what should change.
+                kept[position] = candidate
+                return ""
             if not _agree(new, old, specs):
                 return f"it contradicts “{old.clause}”, which was asked for before; only one of them can be done"
             kept[position] = _Candidate(_merge(old, new, specs), part and candidate.part)
