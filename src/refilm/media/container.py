@@ -8,6 +8,7 @@ name.
 from __future__ import annotations
 
 import re
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
@@ -71,7 +72,7 @@ def open_input(source: BinaryIO) -> InputContainer:
             io_open=_refuse_to_open,
         )
     except (av.FFmpegError, ValueError) as error:
-        raise InvalidAsset(_why_not_open(error)) from error
+        raise InvalidAsset(_why_not_open(source)) from error
     if container.format.name not in {"mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "ogg", "h264"}:
         container.close()
         raise InvalidAsset("The file is not a video that we read. Send MP4, MOV, WebM, MKV, Ogg or H.264.")
@@ -83,11 +84,25 @@ def _refuse_to_open(url: str, flags: int, options: dict[str, str]) -> NoReturn:
     raise PermissionError("a clip may not refer to other files")
 
 
-def _why_not_open(error: Exception) -> str:
-    log = getattr(error, "log", None)
-    if log and "moov atom not found" in str(log):
+def _why_not_open(source: BinaryIO) -> str:
+    boxes = _top_boxes(Descriptor(source))
+    if boxes[:1] == [b"ftyp"] and b"moov" not in boxes:
         return "The clip is cut off: its index is missing. Send the whole file again."
     return "The file cannot be read as a video. Send a whole MP4, MOV, WebM, MKV, Ogg or H.264 file."
+
+
+def _top_boxes(file: Descriptor) -> list[bytes]:
+    """The names of the first few top-level boxes, if this is an MP4 (ISO/IEC 14496-12, 4.2)."""
+    names: list[bytes] = []
+    while len(names) < 16 and len(header := file.read(16)) >= 8:
+        length, name = struct.unpack(">I4s", header[:8])
+        if length == 1 and len(header) == 16:
+            (length,) = struct.unpack(">Q", header[8:])
+        names.append(name)
+        if length < 8:
+            break
+        file.seek(file.tell() - len(header) + length)
+    return names
 
 
 @contextmanager

@@ -23,6 +23,8 @@ from av.stream import Disposition
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
+from refilm.media.write import steady_kernels
+
 Rgb = NDArray[np.uint8]
 
 #: H.273 numbers of (matrix, primaries, transfer) by our names.
@@ -145,12 +147,17 @@ def _video(
     options: Mapping[str, str],
     pixel_format: str,
 ) -> VideoStream:
-    stream: Any = container.add_stream(codec, rate=rate, options=dict(options), time_base=base)
+    stream: Any = container.add_stream(codec, rate=rate, options={**_settled(codec), **options}, time_base=base)
     stream.width, stream.height = size
     stream.pix_fmt = pixel_format
     stream.codec_context.thread_count = 1
     stream.codec_context.gop_size = 12
     return stream  # type: ignore[no-any-return]
+
+
+def _settled(codec: str) -> dict[str, str]:
+    """Options that make the encoder give the same bytes for the same wishes."""
+    return steady_kernels() if codec.startswith("libx264") else {}
 
 
 def _dress(

@@ -1,0 +1,119 @@
+"""Files that want to make FFmpeg read something else, or are not what they say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from refilm.errors import InvalidAsset
+from refilm.media.probe import probe
+from refilm.media.read import FrameReader
+
+MakeClip = Callable[..., Path]
+
+SDP = "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\nm=video 5004 RTP/AVP 96\na=rtpmap:96 H264/90000\n"
+
+
+def refused(path: Path) -> str:
+    """The sentence with which the file is refused, by the probe and by the reader alike."""
+    with path.open("rb") as file, pytest.raises(InvalidAsset) as probed:
+        probe(file)
+    with path.open("rb") as file, pytest.raises(InvalidAsset):
+        FrameReader(file)
+    return str(probed.value)
+
+
+@pytest.mark.parametrize(
+    "playlist",
+    [
+        "ffconcat version 1.0\nfile {name}\n",
+        "#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:10\n#EXTINF:10,\nfile://{path}\n#EXT-X-ENDLIST\n",
+        "<?xml version='1.0'?><MPD xmlns='urn:mpeg:dash:schema:mpd:2011'><BaseURL>{path}</BaseURL></MPD>",
+        SDP,
+        "RTSPtext\nrtsp://127.0.0.1/{name}\n",
+    ],
+    ids=["concat", "hls", "dash", "sdp", "rtsp"],
+)
+def test_playlists_named_mp4_are_refused(make_clip: MakeClip, tmp_path: Path, playlist: str) -> None:
+    """A text that refers to a neighbouring clip opens nothing, whatever it is called."""
+    secret = make_clip(name="secret.mp4", seconds=0.2)
+    path = tmp_path / "innocent.mp4"
+    path.write_text(playlist.format(name=secret.name, path=secret))
+
+    assert "cannot be read as a video" in refused(path)
+
+
+@pytest.mark.parametrize("kind", ["y4m", "avi", "nut", "gif", "mpegts", "flv"])
+def test_containers_outside_the_list_are_refused(tmp_path: Path, kind: str) -> None:
+    """FFmpeg knows hundreds of containers; ours are a handful, by content and not by name."""
+    import av
+
+    path = tmp_path / "clip.mp4"
+    codec, muxer = {
+        "y4m": ("rawvideo", "yuv4mpegpipe"),
+        "gif": ("gif", "gif"),
+        "avi": ("mpeg4", "avi"),
+        "nut": ("mpeg4", "nut"),
+        "flv": ("flv", "flv"),
+    }.get(kind, ("libx264", kind))
+    with av.open(str(path), "w", format=muxer) as container:
+        stream = container.add_stream(codec, rate=25)
+        stream.width, stream.height = 64, 64
+        stream.pix_fmt = "rgb8" if kind == "gif" else "yuv420p"
+        for _ in range(5):
+            container.mux(stream.encode(av.VideoFrame(64, 64, stream.pix_fmt)))
+        container.mux(stream.encode(None))
+
+    assert "cannot be read as a video" in refused(path)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_noise_is_refused(tmp_path: Path, seed: int) -> None:
+    """Random bytes are no clip."""
+    path = tmp_path / "noise.mp4"
+    path.write_bytes(np.random.default_rng(seed).bytes(50_000))
+
+    refused(path)
+
+
+def test_an_empty_file_is_refused(tmp_path: Path) -> None:
+    """Nothing is no clip."""
+    path = tmp_path / "empty.mp4"
+    path.touch()
+
+    refused(path)
+
+
+def test_a_clip_without_pictures_is_refused(make_clip: MakeClip) -> None:
+    """A whole index with nothing but zeros for data decodes to nothing and is refused."""
+    path = make_clip(seconds=1)
+    data = bytearray(path.read_bytes())
+    start = data.index(b"mdat") + 4
+    end = data.index(b"moov") - 4
+    data[start:end] = bytes(end - start)
+    path.write_bytes(data)
+
+    assert "No picture" in refused(path)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_mutants_are_decoded_or_refused_but_never_crash(make_clip: MakeClip, seed: int) -> None:
+    """Flipped bytes anywhere end as frames or as an invalid asset, and as no other error."""
+    path = make_clip(seconds=0.4, size=(64, 64), audio="aac")
+    data = bytearray(path.read_bytes())
+    random = np.random.default_rng(seed)
+    for at in random.integers(0, len(data), 1 + seed):
+        data[at] = random.integers(256)
+    path.write_bytes(data)
+
+    with path.open("rb") as file:
+        try:
+            with FrameReader(file) as reader:
+                frames = sum(1 for _ in reader)
+        except InvalidAsset:
+            frames = None
+
+    assert frames is None or frames >= 1
