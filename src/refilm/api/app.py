@@ -6,26 +6,31 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
+from fastapi.telemetry import TelemetryConfig
 from prometheus_client import REGISTRY, CollectorRegistry
 from starlette.types import ASGIApp, Lifespan
 
 from refilm import __version__
+from refilm.accounts import Accounts
 from refilm.api import schemas
 from refilm.api.body import JsonBodies
 from refilm.api.cometapi import COMETAPI
 from refilm.api.dialect import Endpoints, Parts
 from refilm.api.edge import Edge, Route
 from refilm.api.files import FileEndpoints
-from refilm.api.ports import Accounts, Service, Uploads
 from refilm.api.probes import Probes
 from refilm.api.runway import RUNWAY
 from refilm.api.settings import ApiSettings
 from refilm.api.tasks import TaskEndpoints
+from refilm.service import Service
+from refilm.uploads import Uploads
 
 DESCRIPTION = (
     "Video-to-video on your own machine, in the spelling of Runway's API (`/v1`) and of CometAPI's (`/runwayml/v1`). "
     "Not affiliated with Runway or CometAPI."
 )
+#: Ours is at /metrics. FastAPI's own would look into the environment at each request.
+NO_TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
 SECURITY = {"bearer": {"type": "http", "scheme": "bearer", "description": "A key made by `refilm keys create`."}}
 
 
@@ -68,6 +73,7 @@ class RefilmApp(FastAPI):
             docs_url=None,
             redoc_url=None,
             lifespan=lifespan,
+            telemetry=NO_TELEMETRY,
         )
         self._settings = settings
         self.served: list[Route] = []

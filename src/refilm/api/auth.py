@@ -6,8 +6,8 @@ import re
 
 from starlette.types import Scope
 
+from refilm.accounts import Accounts, Caller
 from refilm.api.answers import VersionRefused
-from refilm.api.ports import Accounts, Caller
 from refilm.errors import Refused
 
 _BEARER = re.compile(rb"bearer +([!-~](?:[ -~]*[!-~])?) *", re.IGNORECASE)
@@ -30,8 +30,7 @@ def authenticate(scope: Scope, accounts: Accounts) -> Caller:
     match = _BEARER.fullmatch(value)
     if match is None:
         raise Refused("The Authorization header is not understood. Send it as: Authorization: Bearer <key>.")
-    caller: Caller = accounts.authenticate(match[1].decode("ascii"))
-    return caller
+    return accounts.authenticate(match[1].decode("ascii"))
 
 
 def check_version(scope: Scope, version: str, *, required: bool) -> None:

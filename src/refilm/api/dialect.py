@@ -15,16 +15,18 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Scope
 
+from refilm.accounts import Accounts, Caller
 from refilm.api import operations, render, wire
 from refilm.api.answers import JSON_TYPE, json_answer
 from refilm.api.auth import authenticate, check_version, header
 from refilm.api.body import JsonBodies
 from refilm.api.edge import Route
-from refilm.api.ports import Accounts, Caller, Service, Uploads
 from refilm.api.settings import ApiSettings
 from refilm.domain.account import Organization, Usage
 from refilm.domain.task import Task, TaskStatus
 from refilm.errors import NotFound
+from refilm.service import Service
+from refilm.uploads import Uploads
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,8 @@ from refilm.api.answers import json_answer, link_error
 from refilm.api.dialect import Parts
 from refilm.api.edge import Route
 from refilm.api.form import read_upload
-from refilm.api.ports import SignedFile
 from refilm.api.ranges import ByteRange, Unsatisfiable, wanted
+from refilm.service import SignedFile
 
 CHUNK_BYTES = 262_144
 

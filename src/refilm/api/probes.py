@@ -14,7 +14,7 @@ from starlette.responses import Response
 from refilm.api import operations
 from refilm.api.answers import JSON_TYPE, json_answer
 from refilm.api.edge import Route
-from refilm.api.ports import Service
+from refilm.service import Service
 
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
