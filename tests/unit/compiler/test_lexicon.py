@@ -14,7 +14,7 @@ from refilm.engines.effects.operators import OPERATORS
 KINDS = {
     "article", "whole", "aspect", "style", "make", "add", "change", "take", "remove", "not", "without", "keep", "refer",
     "with", "and", "or", "then", "more", "less", "excess", "percent", "intensity", "anything", "filler", "particle",
-    "states",
+    "states", "into",
 }  # fmt: skip
 
 

@@ -60,13 +60,16 @@ def _unspoken(references: int) -> Plan:
 
 
 def _broken_promises(readings: Sequence[Reading], steps: Sequence[Step]) -> list[RefusedClause]:
-    """Clauses that want the colours kept, beside steps that change them."""
+    """Clauses that want the colours or the light kept, beside steps that change them."""
     specs = _specs()
-    changing = [step for step in steps if specs[step.operator].stage in ("grade", "light")]
-    if not changing:
-        return []
-    reason = lexicon().topics["keep_colours"].format(clause=changing[0].clause)
-    return [RefusedClause(each.clause.text, reason) for each in readings if each.keeps == "colours"]
+    stages = {"colours": ("grade", "light"), "light": ("light",)}
+    refused = []
+    for reading in readings:
+        changing = [step for step in steps if specs[step.operator].stage in stages.get(reading.keeps, ())]
+        if changing:
+            reason = lexicon().topics[f"keep_{reading.keeps}"].format(clause=changing[0].clause)
+            refused.append(RefusedClause(reading.clause.text, reason))
+    return refused
 
 
 def _annotate(steps: tuple[Step, ...], readings: Sequence[Reading]) -> tuple[Step, ...]:

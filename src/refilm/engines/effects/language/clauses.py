@@ -19,7 +19,7 @@ _COMMAS = {",", "\u3001", "\uff0c"}
 _JOINED: dict[str, Link] = {"and": "and", "or": "or", "with": "with", "then": "then", "without": "with"}
 #: Pieces that fill a clause enough for a following "with" to begin another.
 _CONTENT = {"looks", "unreleased", "topics", "unknown", "refer", "mention", "companion"}
-_VERBS = {"make", "add", "change", "remove", "keep", "take", "not", "without", "more", "less", "excess"}
+_VERBS = {"make", "add", "change", "remove", "keep", "take", "into", "not", "without", "more", "less", "excess"}
 
 
 @dataclass(frozen=True)

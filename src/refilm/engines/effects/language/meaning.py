@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Set
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 from refilm.engines.effects.language.clauses import Clause
@@ -16,8 +17,10 @@ from refilm.engines.effects.language.phrases import Piece
 
 #: What an engine that redraws nothing keeps anyway, so that asking to keep it costs nothing.
 _KEPT_ANYWAY = {"person", "motion", "sound", "composition", "rest", "text", "object"}
-_ASIDE = {"filler", "whole", "take", "article", "states", "particle"}
-_BY_THE_WAY = {"filler", "aspect", "percent", "intensity", "more", "article", "states", "whole"}
+_ASIDE = {"filler", "whole", "take", "article", "states", "particle", "into"}
+_BY_THE_WAY = {"filler", "aspect", "percent", "intensity", "more", "article", "states", "whole", "into"}
+#: The aspects that a grade leaves alone: who asks to keep the lighting does not mind another tint.
+_LIGHT = {"lighting"}
 REFERENCE = "reference_colours"
 
 
@@ -43,7 +46,7 @@ class Reading:
     """What a clause was understood as. Exactly one of these holds: it is refused, or it has wishes, or asks nothing.
 
     negated: its looks are named in order not to have them.  removes: it wants something taken out of the clip.
-    factor, amount: a strength without a look, meant for the look before.  keeps: what must stay, "colours" or "".
+    factor, amount: a strength without a look, meant for the look before.  keeps: what must stay, "colours", "light" or "".
     dangling: a verb still waiting for its look.  constraint: it asks for something to stay.
     """
 
@@ -81,7 +84,7 @@ def read_clause(clause: Clause, lexicon: Lexicon, *, nearby: Set[str], reference
     if clause.has("unreleased"):
         return Reading(clause, reason=lexicon.unreleased[clause.of("unreleased")[0].value])
     if clause.has("looks"):
-        return _read_looks(clause, lexicon)
+        return _read_turning(clause, lexicon)
     return _read_rest(clause, lexicon)
 
 
@@ -108,12 +111,14 @@ def read_constraint(clause: Clause, lexicon: Lexicon) -> Reading | None:
     strange = clause.of("unknown", "number", "mention", "refer")
     if strange or not topics <= _KEPT_ANYWAY or (topics & {"person", "object"} and (looks or clause.has("aspect"))):
         return Reading(clause, reason=lexicon.topics["part"], constraint=True)
-    if any(step.operator == "tint" for look in looks for step in look.steps):
+    if _has_tint(clause.of("looks"), lexicon):
         return Reading(clause, reason=lexicon.topics["part"], constraint=True)
     if looks and not topics and not all(look.matter or look.axis for look in looks):
         return None
-    colours = clause.has("aspect") or any(look.axis for look in looks)
-    return Reading(clause, note=f"kept anyway: {clause.text}", keeps="colours" if colours else "", constraint=True)
+    aspects = {piece.value for piece in clause.of("aspect")}
+    colours = bool(aspects) or any(look.axis for look in looks)
+    keeps = "light" if aspects == _LIGHT else "colours" if colours else ""
+    return Reading(clause, note=f"kept anyway: {clause.text}", keeps=keeps, constraint=True)
 
 
 def _unaccounted(clause: Clause, lexicon: Lexicon, nearby: Set[str]) -> tuple[Piece, ...]:
@@ -129,9 +134,19 @@ def _unaccounted(clause: Clause, lexicon: Lexicon, nearby: Set[str]) -> tuple[Pi
             or (piece.kind == "companion" and not piece.value & explained)
         ):
             strange.append(piece)
-    if clause.has("add") and clause.has("article") and not clause.has("aspect", "style"):
-        strange += [piece for piece in clause.of("looks") if lexicon.looks[piece.value].thing]
-    return tuple(strange)
+    return (*strange, *_things(clause, lexicon))
+
+
+def _things(clause: Clause, lexicon: Lexicon) -> tuple[Piece, ...]:
+    """Looks that here name an object: "add a cartoon", "make the cartoon darker"."""
+    if clause.has("aspect", "style"):
+        return ()
+    inserted = clause.has("add") and clause.has("article")
+    return tuple(
+        piece
+        for before, piece in pairwise(clause.pieces)
+        if piece.kind == "looks" and lexicon.looks[piece.value].thing and (inserted or before.value in ("the", "this"))
+    )
 
 
 def _why_strange(strange: tuple[Piece, ...], lexicon: Lexicon) -> str:
@@ -175,6 +190,30 @@ def _is_colour(piece: Piece, lexicon: Lexicon) -> bool:
 #: Particles that turn a measure down; their counterparts only strengthen a verb.
 _DOWN = {"down", "xuống"}
 _SHAPING = {"night", "snow", "watercolour", "cartoon", "vignette", "film_grain"}
+
+
+def _read_turning(clause: Clause, lexicon: Lexicon) -> Reading:
+    """Looks, of which those before "into" tell what the clip is and not what it shall be."""
+    turns = [position for position, piece in enumerate(clause.pieces) if piece.kind == "into"]
+    if not turns or clause.has("add", "take") or not _is_look_among(clause.pieces[: turns[-1]]):
+        return _read_looks(clause, lexicon)
+    if _has_tint(clause.pieces[: turns[-1]], lexicon):
+        return Reading(clause, reason=lexicon.topics["object"])  # "turn the blue into green"
+    target = clause.pieces[turns[-1] + 1 :]
+    if _is_look_among(target):
+        return _read_looks(replace(clause, pieces=target), lexicon)
+    if clause.pieces[turns[-1]].value == "to" and any(piece.kind == "whole" for piece in target):
+        return _read_looks(clause, lexicon)  # "give a sepia look to the video"
+    return Reading(clause, reason=lexicon.topics["no_look"])
+
+
+def _has_tint(pieces: tuple[Piece, ...], lexicon: Lexicon) -> bool:
+    looks = [lexicon.looks[piece.value] for piece in pieces if piece.kind == "looks"]
+    return any(step.operator == "tint" for look in looks for step in look.steps)
+
+
+def _is_look_among(pieces: tuple[Piece, ...]) -> bool:
+    return any(piece.kind == "looks" for piece in pieces)
 
 
 def _read_looks(clause: Clause, lexicon: Lexicon) -> Reading:
