@@ -66,7 +66,7 @@ def test_the_document_is_true(operation: Any, contract_server: ContractServer, t
     headers = {"authorization": f"Bearer {contract_server.keys['owner']}"}
 
     @settings(
-        max_examples=80,
+        max_examples=50,
         derandomize=True,
         deadline=None,
         database=None,

@@ -1,7 +1,7 @@
 """Reads a JSON body from the wire: bounded, UTF-8, without duplicate keys. Knows nothing of what it should contain.
 
-Memory: three times the body at most. Large bodies are parsed in a thread, a few at a time, so that neither the event
-loop nor the memory depends on how many arrive at once.
+Memory: the body, and three times the body while it is parsed. Large bodies are parsed in threads, a few at a time, so
+that the event loop goes on.
 """
 
 from __future__ import annotations
@@ -32,13 +32,15 @@ class JsonBodies:
     async def read(self, scope: Scope, receive: Receive, parse: Callable[[Any], T]) -> T:
         """`parse` of the body. Raises InvalidRequest, BodyTooLarge, ClientDisconnect, or what `parse` raises."""
         check_json_type(scope)
+        limit = self._settings.max_body_bytes
         length = declared_length(scope)
-        if length is not None and length > self._settings.max_body_bytes:
-            raise too_large(self._settings.max_body_bytes)
-        if length is not None and length <= self._settings.large_body_bytes:
-            return parse(decode(await collect(receive, length)))
+        if length is not None and length > limit:
+            raise too_large(limit)
+        raw = await collect(receive, limit if length is None else length)
+        if len(raw) <= self._settings.large_body_bytes:
+            return parse(decode(raw))
+        # Only the parsing waits its turn: a client that sends slowly must not hold up the others.
         async with self._large:
-            raw = await collect(receive, self._settings.max_body_bytes)
             return await asyncio.to_thread(lambda: parse(decode(raw)))
 
 

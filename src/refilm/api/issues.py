@@ -61,6 +61,7 @@ def no_discriminator(name: str, options: Sequence[str]) -> Issue:
 def outside(path: Sequence[str | int], origin: str, *, low: float | None = None, high: float | None = None) -> Issue:
     """A string, array or number beyond one inclusive bound."""
     code, word, sign, bound = ("too_small", "small", ">=", low) if high is None else ("too_big", "big", "<=", high)
+    bound = int(bound) if isinstance(bound, float) and bound.is_integer() else bound  # 1.0 is 1 in JavaScript
     unit = {"string": "to have {} characters", "array": "to have {} items", "number": "to be {}"}[origin]
     message = f"Too {word}: expected {origin} " + unit.format(f"{sign}{bound}")
     side = "minimum" if high is None else "maximum"

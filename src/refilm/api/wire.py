@@ -325,8 +325,8 @@ def parse_usage(body: object) -> tuple[date | None, date | None]:
         except ValueError:
             found.append(Issue((name,), "custom", f"{name} must be a date like 2026-11-22."))
     start, before = days.get("startDate"), days.get("beforeDate")
-    if start and before and not 0 < (before - start).days <= MAX_USAGE_DAYS:
-        message = f"beforeDate must be 1 to {MAX_USAGE_DAYS} days after startDate."
+    if start and before and not 0 <= (before - start).days <= MAX_USAGE_DAYS:
+        message = f"beforeDate must not be before startDate, nor more than {MAX_USAGE_DAYS} days after it."
         found.append(Issue(("beforeDate",), "custom", message))
     if found:
         raise InvalidRequest(found)
