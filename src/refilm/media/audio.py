@@ -6,15 +6,11 @@ Knows nothing of pictures but where the clip's time begins.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any, BinaryIO
 
 import av
-import numpy as np
-from av.audio.frame import AudioFrame
-from av.audio.resampler import AudioResampler
 from av.audio.stream import AudioStream
 from av.container import OutputContainer
 from av.packet import Packet
@@ -28,16 +24,12 @@ from refilm.media.container import (
     use_only,
     video_stream,
 )
+from refilm.media.transcode import aac_stream, transcoded
 
 #: What browsers play inside MP4.
 COPIED_CODECS = frozenset({"aac", "mp3", "opus", "flac"})
 #: Codecs whose MP4 form needs the setup bytes that only the container knows.
 _NEED_SETUP = frozenset({"aac", "opus", "flac"})
-_AAC_RATES = frozenset({96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000})
-_LAYOUTS = {1: "mono", 2: "stereo", 3: "3.0", 4: "4.0", 5: "5.0", 6: "5.1"}
-_BITS_PER_CHANNEL = 96_000
-#: A hole in the sound longer than this is filled with silence when transcoding; more than the cap is damage.
-_HOLE, _LONGEST_HOLE = Fraction(1, 10), Fraction(60)
 
 NO_AUDIO: dict[str, Any] = {"action": "none", "codec": None}
 
@@ -66,7 +58,7 @@ class AudioTrack:
             self._packets = self._copied(stream, output.add_stream_from_template(stream))
         elif name in AUDIO_CODECS or name.startswith("pcm_"):
             self.record = {"action": "transcoded", "codec": "aac", "from": name}
-            self._packets = self._transcoded(stream, self._aac(stream, output))
+            self._packets = transcoded(self._read(stream), stream, aac_stream(stream, output), self._origin)
         else:
             self.record = {"action": "none", "codec": None, "from": name, "reason": "the codec is not supported"}
 
@@ -110,69 +102,3 @@ class AudioTrack:
             packet.dts, packet.pts, last = dts, max(pts, dts), dts
             packet.stream = target
             yield packet
-
-    def _aac(self, stream: AudioStream, output: OutputContainer) -> AudioStream:
-        rate = stream.codec_context.sample_rate
-        layout = _LAYOUTS.get(stream.codec_context.layout.nb_channels, "stereo")
-        target = output.add_stream("aac", rate=rate if rate in _AAC_RATES else 48_000)
-        target.codec_context.layout = layout
-        target.codec_context.bit_rate = _BITS_PER_CHANNEL * target.codec_context.layout.nb_channels
-        target.codec_context.thread_count = 1
-        target.codec_context.open()
-        return target
-
-    def _transcoded(self, stream: AudioStream, target: AudioStream) -> Iterator[Packet[Any]]:
-        """AAC packets; the sample count is the clock, started at the first sound's time."""
-        context = target.codec_context
-        resampler = AudioResampler(context.format, context.layout, context.rate, frame_size=context.frame_size)
-        position: int | None = None  # in samples, of the next piece
-        for frame in self._decoded(stream):
-            if position is None:
-                position = round((_time_of(frame, self._origin) - self._origin) * context.rate)
-            for piece in resampler.resample(frame):
-                yield from target.encode(_at(piece, position, context.rate))
-                position += piece.samples
-        if position is None:
-            return
-        for piece in resampler.resample(None):
-            yield from target.encode(_at(piece, position, context.rate))
-            position += piece.samples
-        yield from target.encode(None)
-
-    def _decoded(self, stream: AudioStream) -> Iterator[AudioFrame]:
-        """The stream's sound without its damaged packets, holes filled with silence."""
-        expected: Fraction | None = None
-        for packet in itertools.chain(self._read(stream), [None]):
-            try:
-                frames = stream.decode(packet)
-            except av.FFmpegError:
-                continue
-            for frame in frames:
-                start = _time_of(frame, self._origin if expected is None else expected)
-                if expected is not None and _HOLE < start - expected <= _LONGEST_HOLE:
-                    yield _silence(frame, expected, round((start - expected) * frame.sample_rate))
-                yield frame
-                expected = start + Fraction(frame.samples, frame.sample_rate)
-
-
-def _time_of(frame: AudioFrame, otherwise: Fraction) -> Fraction:
-    """When the frame begins, in seconds of the source's clock; `otherwise` where it does not say."""
-    if frame.pts is None or frame.time_base is None:
-        return otherwise
-    return frame.pts * frame.time_base
-
-
-def _at(frame: AudioFrame, position: int, rate: int) -> AudioFrame:
-    """The frame, placed at sample number `position`."""
-    frame.pts, frame.time_base = position, Fraction(1, rate)
-    return frame
-
-
-def _silence(like: AudioFrame, start: Fraction, samples: int) -> AudioFrame:
-    """`samples` of silence in the format of `like`."""
-    frame = AudioFrame(like.format.name, like.layout, samples)
-    for plane in frame.planes:
-        np.frombuffer(plane, np.uint8)[:] = 128 if like.format.name.startswith("u8") else 0  # type: ignore[call-overload]
-    frame.sample_rate, frame.time_base = like.sample_rate, like.time_base
-    frame.pts = round(start / (like.time_base or Fraction(1, like.sample_rate)))
-    return frame

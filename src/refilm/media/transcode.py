@@ -1,0 +1,122 @@
+"""Turning any sound into AAC, once, for the sound that MP4 does not carry for browsers.
+
+The sample count is the clock: it starts at the first sound's time, holes are filled with silence, so the sound cannot
+drift from the picture. Knows nothing of containers but the stream that it makes.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator
+from fractions import Fraction
+from typing import Any
+
+import av
+import numpy as np
+from av.audio.codeccontext import AudioCodecContext
+from av.audio.frame import AudioFrame
+from av.audio.stream import AudioStream
+from av.container import OutputContainer
+from av.packet import Packet
+
+_RATES = frozenset({96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000})
+_LAYOUTS = {1: "mono", 2: "stereo", 3: "3.0", 4: "4.0", 5: "5.0", 6: "5.1"}
+_BITS_PER_CHANNEL = 96_000
+#: A hole longer than the first is filled; one longer than the second is damage and left alone.
+_HOLE, _LONGEST_HOLE = Fraction(1, 10), Fraction(60)
+
+
+def aac_stream(source: AudioStream, output: OutputContainer) -> AudioStream:
+    """An AAC stream in `output` of the source's rate and channels, as far as AAC has them; else 48 kHz, stereo."""
+    rate = source.codec_context.sample_rate
+    target = output.add_stream("aac", rate=rate if rate in _RATES else 48_000)
+    context = target.codec_context
+    context.layout = _LAYOUTS.get(source.codec_context.layout.nb_channels, "stereo")
+    context.bit_rate = _BITS_PER_CHANNEL * context.layout.nb_channels
+    context.thread_count = 1
+    context.open()
+    return target
+
+
+def transcoded(
+    packets: Iterable[Packet[Any]], source: AudioStream, target: AudioStream, origin: Fraction
+) -> Iterator[Packet[Any]]:
+    """The source's packets as AAC packets of `target`. origin: the moment of the source's clock that becomes 0."""
+    context = target.codec_context
+    fifo = av.AudioFifo()
+    position: int | None = None  # of the next piece to encode, in samples
+    for frame in _resampled(_without_holes(_decoded(packets, source), origin), context):
+        if position is None:
+            position = round((_time_of(frame, origin) - origin) * context.rate)
+        frame.pts = None  # the fifo counts by itself
+        fifo.write(frame)
+        while (piece := fifo.read(context.frame_size)) is not None:
+            yield from target.encode(_at(piece, position, context.rate))
+            position += piece.samples
+    if position is None:
+        return
+    if (rest := fifo.read(0, True)) is not None:
+        yield from target.encode(_at(rest, position, context.rate))
+    yield from target.encode(None)
+
+
+def _decoded(packets: Iterable[Packet[Any]], source: AudioStream) -> Iterator[AudioFrame]:
+    """The sound of the packets that can be decoded."""
+    for packet in itertools.chain(packets, [None]):
+        try:
+            yield from source.decode(packet)
+        except av.FFmpegError:
+            continue
+
+
+def _without_holes(frames: Iterable[AudioFrame], origin: Fraction) -> Iterator[AudioFrame]:
+    """The frames, with silence where the next one begins too late."""
+    expected: Fraction | None = None
+    for frame in frames:
+        start = _time_of(frame, origin if expected is None else expected)
+        if expected is not None and _HOLE < start - expected <= _LONGEST_HOLE:
+            yield from _silence(frame, expected, start)
+        yield frame
+        expected = start + Fraction(frame.samples, frame.sample_rate)
+
+
+def _resampled(frames: Iterable[AudioFrame], context: AudioCodecContext) -> Iterator[AudioFrame]:
+    """The frames in the encoder's format, rate and layout; their own may change on the way."""
+    kind: tuple[str, str, int] | None = None
+    resampler: av.AudioResampler | None = None
+    for frame in frames:
+        told = (frame.format.name, frame.layout.name, frame.sample_rate)
+        if resampler is None or told != kind:
+            yield from resampler.resample(None) if resampler is not None else ()
+            kind, resampler = told, av.AudioResampler(context.format, context.layout, context.rate)
+        yield from resampler.resample(frame)
+    yield from resampler.resample(None) if resampler is not None else ()
+
+
+def _time_of(frame: AudioFrame, otherwise: Fraction) -> Fraction:
+    """When the frame begins, in seconds of the source's clock; `otherwise` where it does not say."""
+    if frame.pts is None or frame.time_base is None:
+        return otherwise
+    return frame.pts * frame.time_base
+
+
+def _at(frame: AudioFrame, position: int, rate: int) -> AudioFrame:
+    """The frame, placed at sample number `position`."""
+    frame.pts, frame.time_base = position, Fraction(1, rate)
+    return frame
+
+
+def _silence(like: AudioFrame, start: Fraction, end: Fraction) -> Iterator[AudioFrame]:
+    """Silence from `start` to `end` in the format of `like`, in frames of at most a second."""
+    left = round((end - start) * like.sample_rate)
+    time_base = like.time_base or Fraction(1, like.sample_rate)
+    while left > 0:
+        samples = min(left, like.sample_rate)
+        frame = AudioFrame(like.format.name, like.layout, samples)
+        zero = 128 if like.format.name.startswith("u8") else 0
+        for plane in frame.planes:
+            np.frombuffer(plane, np.uint8)[:] = zero  # type: ignore[call-overload]
+        frame.sample_rate, frame.time_base, frame.pts = like.sample_rate, time_base, round(start / time_base)
+        yield frame
+        start += Fraction(samples, like.sample_rate)
+        left -= samples
