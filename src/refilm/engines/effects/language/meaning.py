@@ -46,7 +46,8 @@ class Reading:
     """What a clause was understood as. Exactly one of these holds: it is refused, or it has wishes, or asks nothing.
 
     negated: its looks are named in order not to have them.  removes: it wants something taken out of the clip.
-    factor, amount: a strength without a look, meant for the look before.  keeps: what must stay, "colours", "light" or "".
+    factor, amount: a strength without a look, meant for the look before.
+    keeps: what must stay, "colours", "light" or "".
     dangling: a verb still waiting for its look.  constraint: it asks for something to stay.
     """
 

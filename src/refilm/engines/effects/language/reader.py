@@ -137,4 +137,4 @@ def _confine(heard: list[Reading]) -> list[Reading]:
 
 def _is_adverbial(clause: Clause) -> bool:
     topics = {piece.value for piece in clause.of("topics")}
-    return bool(topics & {"part", "time"}) and clause.verbless and not clause.has("looks")
+    return bool(topics & {"part", "time"}) and not clause.has("looks", "make", "add", "remove", "keep")
