@@ -1,0 +1,131 @@
+"""Settings: every option is explained, read from the environment, and refused where it makes no sense."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+from pydantic_settings import SettingsError
+
+from refilm.cli.options import BadSettings, settings_with
+from refilm.config import Settings
+from refilm.domain.edit import Model
+
+
+@pytest.fixture(autouse=True)
+def _bare_environment(monkeypatch):
+    """No setting of the machine reaches a test."""
+    import os
+
+    for name in list(os.environ):
+        if name.startswith("REFILM_"):
+            monkeypatch.delenv(name)
+
+
+def test_every_setting_says_what_it_is():
+    """Each option has a sentence of its own that ends like one."""
+    for name, field in Settings.model_fields.items():
+        assert field.description, name
+        assert field.description.rstrip().endswith("."), name
+    assert len({field.description for field in Settings.model_fields.values()}) == len(Settings.model_fields)
+
+
+def test_defaults_make_a_server():
+    """Without any environment there is a usable configuration that listens on this machine only."""
+    settings = Settings()
+
+    assert (settings.host, settings.port, settings.workers) == ("127.0.0.1", 8000, 1)
+    assert settings.prices == {}
+    assert {settings.engine_for(model) for model in Model} == {"effects"}
+    assert settings.data.is_absolute()
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "expected"),
+    [
+        ("port", "0", 0),
+        ("data", "/tmp/x", Path("/tmp/x")),
+        ("engines", "effects, other ,", ("effects", "other")),
+        ("engines", "", ()),
+        ("routes", '{"aleph2": "other"}', {Model.ALEPH2: "other"}),
+        ("prices", '{"gen4_aleph": 15, "aleph2": 0.5}', {Model.GEN4_ALEPH: 15.0, Model.ALEPH2: 0.5}),
+        (
+            "fetch_allow",
+            "host=media.lan port=8443; cidr=10.1.0.0/16 ;",
+            ("host=media.lan port=8443", "cidr=10.1.0.0/16"),
+        ),
+        ("max_concurrent_tasks", "3", 3),
+        ("partial_edits", "true", True),
+        ("log_format", "json", "json"),
+    ],
+)
+def test_settings_are_read_from_the_environment(monkeypatch, name, text, expected):
+    """REFILM_<NAME> sets the option <name>."""
+    monkeypatch.setenv(f"REFILM_{name.upper()}", text)
+
+    assert getattr(Settings(), name) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("port", "70000"),
+        ("port", "http"),
+        ("workers", "-1"),
+        ("workers", "65"),
+        ("max_concurrent_tasks", "0"),
+        ("edit_seconds", "0"),
+        ("prices", '{"gen4_aleph": -1}'),
+        ("prices", '{"gen4_aleph": NaN}'),
+        ("prices", '{"gen5": 1}'),
+        ("routes", '{"gen5": "effects"}'),
+        ("log_format", "xml"),
+        ("log_level", "loud"),
+        ("output_url_seconds", "5"),
+        ("prices", "15"),
+        ("prices", "{"),
+    ],
+)
+def test_bad_values_are_told_by_name(monkeypatch, name, text):
+    """A value that makes no sense is refused with the variable's name, as one error of ours."""
+    monkeypatch.setenv(f"REFILM_{name.upper()}", text)
+
+    with pytest.raises((ValidationError, SettingsError)):
+        Settings()
+    with pytest.raises(BadSettings, match=rf"(?i){name}"):
+        settings_with()
+
+
+def test_given_options_beat_the_environment(monkeypatch):
+    """An option on the command line wins; one that was not given leaves the environment's."""
+    monkeypatch.setenv("REFILM_PORT", "9000")
+    monkeypatch.setenv("REFILM_HOST", "::1")
+
+    settings = settings_with(port=9100, host=None)
+
+    assert (settings.port, settings.host) == (9100, "::1")
+
+
+def test_unknown_options_are_refused():
+    """A misspelt option is an error, not silence."""
+    with pytest.raises(BadSettings, match="PORTS"):
+        settings_with(ports=1)
+
+
+def test_settings_do_not_change():
+    """Who holds settings holds them as they were read."""
+    with pytest.raises(ValidationError):
+        Settings().port = 1
+
+
+def test_limits_of_the_models():
+    """aleph2 takes Runway's 2 to 30 s at 1080p, gen4_aleph ten minutes at 2160p; the longest are settings."""
+    settings = Settings(aleph2_max_seconds=12, gen4_aleph_max_seconds=99)
+
+    aleph2, gen4 = settings.limits(Model.ALEPH2), settings.limits(Model.GEN4_ALEPH)
+
+    assert (aleph2.min_seconds, aleph2.max_seconds, aleph2.long_side, aleph2.short_side) == (2, 12, 1920, 1080)
+    assert (gen4.min_seconds, gen4.max_seconds, gen4.long_side, gen4.short_side) == (0, 99, 3840, 2160)
+    assert Settings().limits(Model.ALEPH2).max_seconds == 30
+    assert Settings().limits(Model.GEN4_ALEPH).max_seconds == 600
