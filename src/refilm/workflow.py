@@ -226,7 +226,7 @@ class Workflow:
 
     def _record(self, request: EditRequest, applied: dict[str, Any]) -> dict[str, Any]:
         """What was applied, with the request's members that had no effect."""
-        return {**applied, "ignored_members": list(request.ignored)} if request.ignored else applied
+        return {"ignored": list(request.ignored), **applied} if request.ignored else applied
 
     def _opened(self, key: str) -> contextlib.AbstractContextManager[BinaryIO]:
         try:

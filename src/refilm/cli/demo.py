@@ -21,7 +21,7 @@ import typer
 
 from refilm.errors import RefilmError
 
-PROMPT = "Turn it into a watercolor painting with heavy snow"
+PROMPT = "Turn it into a watercolor painting, slightly warmer"
 SEED = 7
 START_SECONDS = 60.0
 
