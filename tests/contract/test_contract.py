@@ -120,3 +120,34 @@ def test_case(contract_server: ContractServer, case: dict[str, Any], dialect: st
         check(answer.json(), expect["body"], "body")
     elif answer.status_code == 204 or request["method"] == "HEAD":
         assert answer.content == b""
+
+
+def test_unknown_foreign_and_deleted_tasks_look_the_same(contract_server: ContractServer) -> None:
+    """Not one byte tells whether somebody else has a task of that id, on any path and by any method."""
+    server = contract_server
+    deleted = server.task("PENDING").id
+    assert server.send("DELETE", f"/v1/tasks/{deleted}", headers=VERSION).status_code == 204
+    ids = [deleted, server.task("SUCCEEDED", "stranger").id, "00000000-0000-4000-8000-000000000000", "no-id", "%00"]
+
+    answers = [
+        server.send(method, f"{prefix}/tasks/{task_id}", headers=VERSION)
+        for method in ("GET", "DELETE")
+        for prefix in PREFIXES.values()
+        for task_id in ids
+    ]
+
+    assert {answer.status_code for answer in answers} == {404}
+    assert len({(answer.content, tuple(answer.headers.items())) for answer in answers}) == 1
+
+
+def test_a_task_can_be_polled_as_soon_as_it_is_created(contract_server: ContractServer) -> None:
+    """The id of a create is known on both paths at once."""
+    body = {"model": "gen4_aleph", "videoUri": contract_server.values["video"], "promptText": "snow"}
+    made = contract_server.send("POST", "/runwayml/v1/video_to_video", json=body, headers=VERSION).json()
+
+    polled = [
+        contract_server.send("GET", f"{prefix}/tasks/{made['id']}", headers=VERSION) for prefix in PREFIXES.values()
+    ]
+
+    assert [answer.status_code for answer in polled] == [200, 200]
+    assert polled[0].content == polled[1].content

@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from fastapi.telemetry import TelemetryConfig
 from prometheus_client import REGISTRY, CollectorRegistry
-from starlette.types import ASGIApp, Lifespan
+from starlette.types import ASGIApp
 
 from refilm import __version__
 from refilm.accounts import Accounts
@@ -41,15 +41,14 @@ def create_app(
     settings: ApiSettings | None = None,
     *,
     metrics: CollectorRegistry = REGISTRY,
-    lifespan: Lifespan[Any] | None = None,
 ) -> FastAPI:
     """The application over these parts.
 
-    metrics: what /metrics shows.  lifespan: entered when the server starts, left when it stops.
+    metrics: what /metrics shows.
     """
     settings = settings or ApiSettings()
     parts = Parts(service, accounts, uploads, settings, JsonBodies(settings))
-    app = RefilmApp(settings, lifespan)
+    app = RefilmApp(settings)
     for endpoints in (
         Endpoints(RUNWAY, parts),
         Endpoints(COMETAPI, parts),
@@ -64,7 +63,7 @@ def create_app(
 class RefilmApp(FastAPI):
     """FastAPI, which describes the routes and runs the life cycle, with `Edge` serving them."""
 
-    def __init__(self, settings: ApiSettings, lifespan: Lifespan[Any] | None) -> None:
+    def __init__(self, settings: ApiSettings) -> None:
         super().__init__(
             title="Refilm",
             version=__version__,
@@ -72,7 +71,6 @@ class RefilmApp(FastAPI):
             openapi_url=None,
             docs_url=None,
             redoc_url=None,
-            lifespan=lifespan,
             telemetry=NO_TELEMETRY,
         )
         self._settings = settings
