@@ -19,6 +19,9 @@ from refilm.engines.effects.planes import Planes, flat
 #: (Kr, Kb) of ITU-R BT.709 and BT.601.
 WEIGHTS = {"709": (0.2126, 0.0722), "601": (0.299, 0.114)}
 
+#: The luma node 236, the first one above white.
+_ABOVE_WHITE = 59
+
 
 def rgb_from_yuv(yuv: Colours, matrix: str) -> Colours:
     """(..., 3) limited-range 8-bit levels to gamma-coded R'G'B', 0..1 where the colour exists."""
@@ -70,6 +73,11 @@ def _grid(function: Callable[[Colours], Colours], matrix: str) -> NDArray[np.flo
     """The function's results in YUV on the grid's nodes, (33 u, 33 v, 65 y, 3)."""
     chroma = np.arange(table.CHROMA_NODES) * 8.0
     luma = np.arange(table.LUMA_NODES) * 4.0
+    # White, 235, lies between two nodes. The upper one is set so that the line between them passes through it.
+    luma[_ABOVE_WHITE] = 235.0
     u, v, y = np.meshgrid(chroma, chroma, luma, indexing="ij")
     rgb = np.clip(rgb_from_yuv(np.stack([y, u, v], -1), matrix), 0.0, 1.0)
-    return yuv_from_rgb(np.clip(function(rgb), 0.0, 1.0), matrix).astype(np.float32)
+    grid = yuv_from_rgb(np.clip(function(rgb), 0.0, 1.0), matrix)
+    white, below = grid[:, :, _ABOVE_WHITE], grid[:, :, _ABOVE_WHITE - 1]
+    grid[:, :, _ABOVE_WHITE] = white + (white - below) / 3
+    return grid.astype(np.float32)

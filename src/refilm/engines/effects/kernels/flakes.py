@@ -20,7 +20,7 @@ def splat(oy: Any, ou: Any, ov: Any, sy: int, su: int, sv: int, flakes: Any, cou
         x, y, r = flakes[6 * k], flakes[6 * k + 1], flakes[6 * k + 2]
         sx, sy_, alpha = flakes[6 * k + 3], flakes[6 * k + 4], flakes[6 * k + 5]
         length2 = sx * sx + sy_ * sy_ + np.float32(1e-6)
-        soft = max(np.float32(0.7), r * np.float32(0.55))
+        soft = max(np.float32(0.7), r * np.float32(0.6) + max(np.float32(0), r - 3) * np.float32(0.5))
         reach = r + soft
         x0, x1 = max(0, int(x - abs(sx) - reach)), min(w, int(x + abs(sx) + reach) + 2)
         y0, y1 = max(0, int(y - abs(sy_) - reach)), min(h, int(y + abs(sy_) + reach) + 2)

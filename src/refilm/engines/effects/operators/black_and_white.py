@@ -31,6 +31,6 @@ class BlackAndWhite(ColourOperator):
     def colour(self, rgb: Colours) -> Colours:
         from refilm.engines.effects.colour import clip, s_curve
 
-        grey = (rgb @ (0.34, 0.54, 0.12))[..., None]
+        grey = (rgb @ (0.30, 0.59, 0.11))[..., None]
         toned = s_curve(grey, 1.12 + 0.5 * max(0.0, self.strength - 1))
         return clip(rgb + min(1.0, self.strength) * (toned - rgb))

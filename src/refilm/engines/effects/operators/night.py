@@ -43,7 +43,10 @@ class Night(ColourOperator, FrameOperator):
         rods = (light @ (0.05, 0.45, 0.50))[..., None]
         seen = 0.10 * light * (0.62, 0.86, 1.35) + 0.10 * rods * (0.42, 0.66, 1.25)
         seen = seen * (0.35 + (bright + 1e-4) ** 0.5)
-        lamp = ((rgb[..., :1] - rgb[..., 2:]) * 2.0).clip(0, 1) * smoothstep(0.55, 0.95, rgb.max(-1)[..., None])
+        # A lamp is bright and orange; sunlit grass is bright and yellow, hence more red than green.
+        red, green, blue = rgb[..., :1], rgb[..., 1:2], rgb[..., 2:]
+        orange = ((red - blue) * 2.0).clip(0, 1) * smoothstep(0.02, 0.12, red - green)
+        lamp = orange * smoothstep(0.55, 0.95, rgb.max(-1)[..., None])
         seen = seen + lamp * light * (0.30, 0.18, 0.05)
         return blend(rgb, to_gamma(seen * 1.9), min(1.0, self.strength)) * (1 - 0.4 * max(0.0, self.strength - 1))
 

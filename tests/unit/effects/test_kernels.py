@@ -1,0 +1,315 @@
+"""Kernels against slow and obvious versions of themselves."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from refilm.engines.effects.kernels import finish, flakes, paint, table, warm
+from refilm.engines.effects.kernels.kernel import Kernel
+from refilm.engines.effects.planes import flat
+
+RANDOM = np.random.default_rng(7)
+
+
+def plane(height, width, low=16, high=236):
+    return RANDOM.integers(low, high, (height, width)).astype(np.uint8)
+
+
+def wide(values, more):
+    """The same plane with foreign bytes after each row."""
+    out = np.full((values.shape[0], values.shape[1] + more), 77, np.uint8)
+    out[:, : values.shape[1]] = values
+    return out[:, : values.shape[1]]
+
+
+def test_every_kernel_loads():
+    """`warm` loads all kernels, so that a process without access to files can run any plan."""
+    assert warm() >= 14
+
+
+def test_a_kernel_never_compiles_for_other_types():
+    """Another element type is an error, not a second compilation in the middle of an edit."""
+    with pytest.raises(TypeError):
+        finish.screen(np.zeros(4, np.float32), 2, np.zeros(4, np.uint8), 2, 2, 2, 256)
+    assert len(finish.screen.load().signatures) == 1
+
+
+def test_flat_sees_padded_rows():
+    """A padded plane is one buffer and a stride; a transposed one is refused, because its rows are not in memory."""
+    values = wide(plane(6, 10), 6)
+
+    buffer, stride = flat(values)
+
+    assert stride == 16
+    assert (buffer[3 * stride : 3 * stride + 10] == values[3]).all()
+    with pytest.raises(ValueError, match="contiguous"):
+        flat(plane(6, 10).T)
+
+
+@pytest.mark.parametrize("more", [0, 5])
+def test_grain(more):
+    """Grain adds the shifted tile, weighted by the level, with no seam where a wide picture wraps round the tile."""
+    before, after = wide(plane(9, 150), more), wide(plane(9, 150), more)
+    noise = RANDOM.integers(-60, 60, (64, 64)).astype(np.int8)
+
+    (p, sp), (o, so) = flat(before), flat(after)
+    finish.grain(p, sp, o, so, 150, 9, noise.reshape(-1), 64, 11, 60, 300)
+
+    expected = np.empty_like(before)
+    for j in range(9):
+        start = 0
+        for i in range(150):
+            if (11 + (start // 64) * 389) % 64 + i - start >= 64:
+                start = i
+            across = ((11 + (start // 64) * 389) % 64 + i - start) % 64
+            level = int(before[j, i])
+            weight = 48 + (((level - 16) * (244 - level)) >> 6)
+            value = level + ((int(noise[(j + 60) % 64, across]) * weight * 300) >> 16)
+            expected[j, i] = min(240, max(14, value))
+    assert (after == expected).all()
+
+
+def test_shade():
+    """Shading scales the distance from the neutral level by the curve."""
+    before, after = wide(plane(4, 6), 2), np.empty((4, 6), np.uint8)
+    across, down = np.arange(6, dtype=np.int32), np.arange(4, dtype=np.int32) * 2
+    curve = (32768 - 1500 * np.arange(20)).astype(np.int32)
+
+    (p, sp), (o, so) = flat(before), flat(after)
+    finish.shade(p, sp, o, so, 6, 4, 128, across, down, curve, np.full(64, 16384, np.int32))
+
+    exact = 128 + (before.astype(float) - 128) * curve[across[None] + down[:, None]] / 32768
+    assert np.abs(after - exact).max() <= 0.51
+
+
+def test_screen_adds_light_without_clipping():
+    """Light fills the room that is left above a level and never passes white."""
+    before, light = plane(5, 7), plane(5, 7, 0, 256)
+    after = before.copy()
+
+    finish.screen(after.reshape(-1), 7, light.reshape(-1), 7, 7, 5, 256)
+
+    exact = before + np.maximum(0, 240.0 - before) * light / 256
+    assert np.abs(after - exact).max() <= 1
+    assert (after >= before).all()
+
+
+def test_darken_spares_what_is_dark():
+    """Darkening brings levels down to the target and leaves darker ones alone."""
+    before = plane(4, 8)
+    after = before.copy()
+    target = np.full(4, 60, np.int32)
+
+    finish.darken(after.reshape(-1), 8, np.full(32, 255, np.uint8), 8, target, 8, 4, 0)
+
+    assert np.abs(after.astype(int) - np.minimum(before, 60)).max() <= 1
+
+
+def test_mix_and_shift():
+    """Mixing goes to the level where the mask is full; shifting adds a share of the layer."""
+    before = plane(4, 8)
+    mixed, shifted = before.copy(), before.copy()
+    layer = np.full((4, 8), 255, np.uint8)
+
+    finish.mix(mixed.reshape(-1), 8, layer.reshape(-1), 8, 8, 4, 90)
+    finish.shift(shifted.reshape(-1), 8, layer.reshape(-1), 8, 8, 4, -32)
+
+    assert np.abs(mixed.astype(int) - 90).max() <= 1
+    assert np.abs(shifted - np.clip(before - 255 * 32 / 256, 16, 240)).max() <= 1
+
+
+@pytest.mark.parametrize("more", [0, 3])
+def test_look_up(more):
+    """The table's kernel equals plain indexing, block by block."""
+    w, h = 5, 4
+    y, u, v = wide(plane(2 * h, 2 * w), more), wide(plane(h, w), more), wide(plane(h, w), more)
+    luma = RANDOM.integers(0, 256, (128, 128, 256)).astype(np.uint8)
+    chroma = RANDOM.integers(0, 256, (128, 128, 64, 2)).astype(np.uint8)
+    oy, ou, ov = np.empty((2 * h, 2 * w), np.uint8), np.empty((h, w), np.uint8), np.empty((h, w), np.uint8)
+
+    (fy, sy), (fu, su), (fv, sv) = flat(y), flat(u), flat(v)
+    table.look_up(
+        fy, fu, fv, sy, su, sv, oy.reshape(-1), ou.reshape(-1), ov.reshape(-1), 2 * w, w, w,
+        luma.reshape(-1), chroma.reshape(-1), w, h,
+    )  # fmt: skip
+
+    for j in range(h):
+        for i in range(w):
+            odd = (i ^ j) & 1
+            a, b = min(255, int(u[j, i]) + odd) >> 1, min(255, int(v[j, i]) + odd) >> 1
+            block = y[2 * j : 2 * j + 2, 2 * i : 2 * i + 2]
+            assert (oy[2 * j : 2 * j + 2, 2 * i : 2 * i + 2] == luma[a, b][block]).all()
+            assert (ou[j, i], ov[j, i]) == tuple(chroma[a, b, int(block.astype(int).sum()) >> 4])
+
+
+def test_fill_interpolates_the_grid():
+    """The full table is the grid, interpolated in all three directions and rounded."""
+    grid = RANDOM.uniform(20, 230, (33, 33, 65, 3)).astype(np.float32)
+    luma, chroma = np.empty((128, 128, 256), np.uint8), np.empty((128, 128, 64, 2), np.uint8)
+
+    table.fill(grid.reshape(-1), luma.reshape(-1), chroma.reshape(-1))
+
+    for a, b, y in RANDOM.integers(0, (128, 128, 256), (200, 3)):
+        assert abs(luma[a, b, y] - _trilinear(grid[..., 0], 2 * a / 8, 2 * b / 8, y / 4)) <= 0.51
+    for a, b, q in RANDOM.integers(0, (128, 128, 64), (200, 3)):
+        assert abs(chroma[a, b, q, 1] - _trilinear(grid[..., 2], 2 * a / 8, 2 * b / 8, (4 * q + 1.5) / 4)) <= 0.51
+
+
+def _trilinear(grid, *place):
+    from scipy.ndimage import map_coordinates
+
+    return map_coordinates(grid.astype(float), [[value] for value in place], order=1)[0]
+
+
+def test_splat_draws_a_disc_where_it_is_told():
+    """A disc brightens its place and nothing far from it, and takes colour away under it."""
+    y, u, v = np.full((40, 60), 50, np.uint8), np.full((20, 30), 90, np.uint8), np.full((20, 30), 170, np.uint8)
+    disc = np.array([[30.0, 20.0, 4.0, 0.0, 0.0, 1.0]], np.float32)
+
+    flakes.splat(y.reshape(-1), u.reshape(-1), v.reshape(-1), 60, 30, 30, disc.reshape(-1), 1, 232, 60, 40)
+
+    down, across = np.mgrid[0:40, 0:60]
+    far = np.hypot(across - 30, down - 20) > 9
+    assert y[20, 30] >= 230
+    assert (y[far] == 50).all()
+    assert abs(int(u[10, 15]) - 128) <= 1
+    assert abs(int(v[10, 15]) - 128) <= 1
+
+
+def test_splat_outside_the_picture_is_harmless():
+    """Discs beyond every edge touch nothing."""
+    y, u, v = np.full((8, 8), 50, np.uint8), np.full((4, 4), 90, np.uint8), np.full((4, 4), 90, np.uint8)
+    discs = np.array([[x, z, 2, 1, 3, 1] for x in (-50, 4, 90) for z in (-70, 60)], np.float32)
+
+    flakes.splat(y.reshape(-1), u.reshape(-1), v.reshape(-1), 8, 4, 4, discs.reshape(-1), len(discs), 232, 8, 8)
+
+    assert (y == 50).all()
+
+
+def packed(h, w):
+    return RANDOM.integers(0, 256, (h, w, 4)).astype(np.uint8)
+
+
+def words(picture):
+    return np.ascontiguousarray(picture).reshape(-1).view(np.uint32)
+
+
+def test_gather_takes_the_mean_of_the_calmest():
+    """Eight samples, weighted by how much busier each is than the calmest of them."""
+    h, w, pad = 6, 8, 3
+    source = packed(h + 2 * pad, w + 2 * pad)
+    offsets = RANDOM.integers(-2, 3, (2, 8, 2))
+    stride = w + 2 * pad
+    flat_offsets = (offsets[..., 1] * stride + offsets[..., 0]).astype(np.int32)
+    code = RANDOM.integers(0, 2, (h // 2, w // 2)).astype(np.uint8)
+    weight = np.rint(31 * 2 ** (-np.arange(256) / 6)).astype(np.uint32)
+    reciprocal = np.array([0, *(round(65536 / n) for n in range(1, 256))], np.uint32)
+    out = np.empty((h, w, 4), np.uint8)
+
+    paint.gather(
+        words(source), stride, pad, code.reshape(-1), flat_offsets.reshape(-1), weight, reciprocal,
+        out.reshape(-1).view(np.uint32), w, h,
+    )  # fmt: skip
+
+    for j in range(h):
+        for i in range(w):
+            samples = np.array([source[j + pad + dy, i + pad + dx] for dx, dy in offsets[code[j // 2, i // 2]]])
+            weights = weight[samples[:, 3] - samples[:, 3].min()].astype(float)
+            mean = (samples[:, :3] * weights[:, None]).sum(0) / weights.sum()
+            assert np.abs(out[j, i, :3] - mean).max() < 1.2
+
+
+def test_stroke_averages_along_the_line():
+    """Each pixel becomes the mean along its direction; where all is paper nothing is computed."""
+    h, w, pad, taps = 6, 8, 3, 5
+    source = RANDOM.integers(0, 256, (h + 2 * pad, w + 2 * pad)).astype(np.uint8)
+    offsets = np.tile(np.arange(-2, 3, dtype=np.int32), (32, 1))
+    near = np.zeros((h, w), np.uint8)
+    near[2] = 255
+    out = np.empty((h, w), np.uint8)
+
+    paint.stroke(
+        source.reshape(-1), w + 2 * pad, pad, near.reshape(-1), np.zeros(12, np.uint8), offsets.reshape(-1), taps,
+        out.reshape(-1), w, h,
+    )  # fmt: skip
+
+    mean = np.stack([source[pad : pad + h, pad + k : pad + k + w] for k in range(-2, 3)]).mean(0)
+    rest = [0, 1, 3, 4, 5]
+    assert np.abs(out[rest] - mean[rest]).max() <= 1
+    assert (out[2] == 255).all()
+
+
+def test_warp_blend_follows_the_flow():
+    """Where the past fits it is mixed in, moved by the flow; where it differs or lies outside it is not."""
+    h, w = 8, 12
+    current = packed(h, w)
+    current[..., 3] = 0
+    previous = np.roll(current, 2, axis=1)
+    previous[..., :3] = np.clip(previous[..., :3].astype(int) + 4, 0, 255)
+    across, down = np.full((h // 2) * (w // 2), 32, np.int16), np.zeros((h // 2) * (w // 2), np.int16)
+    out = np.empty_like(current)
+
+    paint.warp_blend(words(previous), words(current), across, down, out.reshape(-1).view(np.uint32), w, h, 128, 0)
+
+    inside = (slice(0, h - 1), slice(0, w - 3), slice(0, 3))
+    moved = np.roll(previous, -2, axis=1)[inside].astype(float)
+    assert np.abs(out[inside] - (moved + current[inside]) / 2).max() <= 1
+    assert (out[:, -1, :3] == current[:, -1, :3]).all()
+
+
+def test_wash_wraps_its_paper():
+    """Paper scrolled by more than its size repeats without a gap, and a share of 0 leaves the picture."""
+    h, w, pad = 6, 10, 2
+    washed = np.zeros((h + 2 * pad, w + 2 * pad), np.uint16) + 120
+    stray, sheet = np.zeros((4, 7), np.int32), RANDOM.integers(-20, 20, (4, 7, 2)).astype(np.int8)
+    old, new, kept = plane(h, w), np.empty((h, w), np.uint8), np.empty((h, w), np.uint8)
+
+    for target, share in ((new, 256), (kept, 0)):
+        paint.wash(
+            washed.reshape(-1), pad, w, h, stray.reshape(-1), sheet.reshape(-1), 7, 4, 5, 3,
+            old.reshape(-1), w, target.reshape(-1), w, 5, 256, share,
+        )  # fmt: skip
+
+    for j in range(h):
+        for i in range(w):
+            pigment, tooth = (int(value) for value in sheet[(j + 3) % 4, (i + 5) % 7])
+            level = 120 - ((((120 * 135) >> 8) * ((pigment * 256) >> 7)) >> 8) + tooth
+            assert new[j, i] == 16 + ((min(255, max(0, level)) * 220) >> 8)
+    assert (kept == old).all()
+
+
+def test_pigment_ink_and_outline():
+    """Chroma is scaled around neutral, ink darkens towards black, and a step in light draws a line on its dark side."""
+    chroma, out = plane(2, 6), np.empty((2, 6), np.uint8)
+    quiet = np.zeros(12, np.uint8)
+    paint.pigment(chroma.reshape(-1), quiet, quiet, chroma.reshape(-1), 6, out.reshape(-1), 6, 6, 2, 128, 5, 256)
+    assert np.abs(out - np.clip(128 + (chroma.astype(int) - 128) / 2, 16, 240)).max() <= 1
+
+    half = np.full(12, 128, np.uint8)
+    paint.ink(np.full(12, 216, np.uint8), half, 6, 2, chroma.reshape(-1), 6, out.reshape(-1), 6, 256)
+    assert np.abs(out.astype(int) - (16 + 200 * 128 / 255)).max() <= 1
+
+    lines = np.empty(4, np.uint8)
+    fine, coarse = np.array([100, 100, 60, 200], np.uint8), np.array([100, 90, 80, 190], np.uint8)
+    paint.outline(fine, coarse, lines, 4, 1024, 0, 16 * 20)
+    assert lines.tolist() == [255, 255, 0, 255]
+
+
+def test_kernel_loads_once():
+    """A kernel is compiled once, and calling it does not compile again."""
+    kernel = Kernel("float, float32[]", _fill)
+    out = np.zeros(3, np.float32)
+
+    compiled = kernel.load()
+    kernel(math.pi, out)
+
+    assert kernel.load() is compiled
+    assert np.allclose(out, math.pi)
+
+
+def _fill(value, out):
+    for k in range(len(out)):
+        out[k] = value
