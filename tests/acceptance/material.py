@@ -17,7 +17,7 @@ from refilm.testing import make_clip, moving_picture
 class Material:
     """What the tests edit. clip: 2 s, 320x180, 25 fps, in colour.  long_clip: 40 s, much work for a slow edit.
 
-    picture: orange, to take colours from.
+    picture: orange all over, to take colours from.
     """
 
     folder: Path
@@ -32,10 +32,17 @@ def one_second(size: tuple[int, int], index: int) -> NDArray[np.uint8]:
     return moving_picture(size, index) if index < 25 else one_second(size, index % 25)
 
 
+def sunset(size: tuple[int, int]) -> NDArray[np.uint8]:
+    """A picture from dark red below to bright orange above, a little uneven: (height, width, 3) uint8 RGB."""
+    width, height = size
+    light = np.linspace(1.0, 0.3, height)[:, None, None] + np.random.default_rng(1).normal(0, 0.03, (height, width, 1))
+    return np.clip(light * (240, 130, 30), 0, 255).astype(np.uint8)
+
+
 def make_material(folder: Path) -> Material:
     """Write the material into `folder`."""
     picture = folder / "orange.png"
-    Image.fromarray(np.full((90, 160, 3), (230, 120, 20), np.uint8)).save(picture)
+    Image.fromarray(sunset((160, 90))).save(picture)
     return Material(
         folder,
         make_clip(folder / "clip.mp4", seconds=2, size=(320, 180)),

@@ -43,12 +43,18 @@ class ServerProcess:
         self.stop()
 
     def start(self) -> Self:
-        """Start it and wait until /ready says yes."""
+        """Start it and wait until /ready says yes. Raises RuntimeError where it runs already."""
+        if self._process is not None and self._process.poll() is None:
+            raise RuntimeError("the server runs already")
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment(self._settings)
             )
-        self._wait_until_ready()
+        try:
+            self._wait_until_ready()
+        except BaseException:
+            self.kill()
+            raise
         return self
 
     def command(self) -> list[str | Path]:
@@ -66,7 +72,6 @@ class ServerProcess:
             except httpx2.TransportError:
                 pass
             time.sleep(0.1)
-        self.kill()
         raise RuntimeError(f"the server was not ready after {PATIENCE:.0f} s:\n{self.told()}")
 
     def stop(self) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import psutil
 from api_client import ApiClient
 from material import Material
@@ -16,15 +18,17 @@ def test_the_work_of_a_cancelled_task_stops(server: ServerProcess, key: str, mat
     client = ApiClient(server.url, key)
     idle = set(server.children())
     task_id = client.create(client.upload(material.long_clip), "Turn it into a watercolour painting")
-    client.wait_for(task_id, "RUNNING")
-    while not (working := [child for child in server.children() if child not in idle]):
-        client.wait_for(task_id, "RUNNING")
+    while not client.wait_for(task_id, "RUNNING").get("progress"):
+        time.sleep(0.1)
+    working = [child for child in server.children() if child not in idle]
 
     deleted = client.ask("DELETE", f"tasks/{task_id}")
     _, alive = psutil.wait_procs(working, timeout=SECONDS_TO_STOP)
 
     assert deleted.status_code == 204
+    assert working
     assert alive == []
+    assert set(server.children()) <= idle
     assert client.ask("GET", f"tasks/{task_id}").status_code == 404
     next_id = client.create(client.upload(material.clip), "Make it black and white")
     client.wait_for(next_id, "SUCCEEDED")

@@ -71,6 +71,8 @@ def succeeded(answer: dict[str, Any]) -> Shown:
     assert task["status"] == "SUCCEEDED"
     assert task["cost"] == {"credits": 0}
     assert "failure" not in task
+    # Without cost fields the Python SDK would parse every task as pending. Node has no classes for them.
+    assert answer["class"] in ("AwaitableSucceeded", "AsyncAwaitableSucceeded", None)
     assert answer["headers"]["refilm-engine"].startswith("effects")
     (url,) = task["output"]
     return look_at(download(url))
@@ -92,14 +94,6 @@ def test_an_https_clip_is_edited(told: dict[str, Any], original: Shown) -> None:
     assert shown.faststart
     assert original.spread > 20
     assert shown.spread < 2
-
-
-def test_the_waiting_helper_sees_its_own_class(told: dict[str, Any], request: pytest.FixtureRequest) -> None:
-    """With cost fields on every poll the Python SDK parses a finished task as succeeded, not as pending."""
-    if told["https_input"]["class"] is None:
-        pytest.skip("types are gone at run time in Node")
-
-    assert told["https_input"]["class"].endswith("AwaitableSucceeded")
 
 
 def test_the_second_base_path_serves_the_same(told: dict[str, Any], original: Shown) -> None:
