@@ -5,14 +5,22 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from refilm.assets.fetch import Fetcher, FetchLimits
 from refilm.assets.local import LocalAssets
+from refilm.config import Settings
+from refilm.domain.clip import ClipInfo
 from refilm.domain.edit import EditRequest, Model
 from refilm.domain.task import Task, TaskStatus
+from refilm.domain.upload import Upload
+from refilm.domain.uri import UriLimits
+from refilm.intake import Intake
+from refilm.net.policy import Policy
 from refilm.store.sqlite import SqliteStore
 
 
@@ -70,3 +78,62 @@ def new_task(clock: Clock) -> Callable[..., Task]:
         return Task(**{**usual, **members})
 
     return make
+
+
+class Line:
+    """A queue that only notes who stands in it."""
+
+    def __init__(self) -> None:
+        self.ids: list[str] = []
+
+    def enqueue(self, _connection: object, task_id: str, _pool: str) -> None:
+        """Stand in line."""
+        self.ids.append(task_id)
+
+
+@pytest.fixture
+def line() -> Line:
+    """An empty line, in the place of the durable engine."""
+    return Line()
+
+
+@pytest.fixture
+def intake(store: SqliteStore, assets: LocalAssets, clock: Clock) -> Iterator[Intake]:
+    """The real intake; its fetcher may go to public hosts only, and so nowhere in a test."""
+    fetcher = Fetcher(Policy(), FetchLimits(answer_seconds=2))
+    yield Intake(store, assets, fetcher, Settings().limits, UriLimits(), clock)
+    fetcher.close()
+
+
+@pytest.fixture
+def new_upload(store: SqliteStore, assets: LocalAssets, clock: Clock) -> Callable[..., str]:
+    """new_upload(account="ann", seconds=10, **members) -> runway:// URI of an upload that arrived and was probed."""
+    numbers = itertools.count()
+
+    def make(*, account: str = "ann", seconds: float = 10, size: tuple[int, int] = (640, 360), **members: Any) -> str:
+        token = f"upload-token-{next(numbers)}"
+        upload = Upload(token, account, "clip.mp4", clock(), members.pop("expires_at", clock() + timedelta(days=1)))
+        info = ClipInfo("mp4", "h264", "yuv420p", *size, *size, duration=Fraction(seconds))
+        arrival = {
+            "key": f"uploads/{token}",
+            "size": 9,
+            "kind": "video",
+            "facts": info.to_json(),
+            "problem": None,
+            **members,
+        }
+        store.write(lambda tx: tx.uploads.insert(upload)).result(10)
+        if arrival["key"] is not None:
+            with assets.writer(arrival["key"]) as file:
+                file.write(b"the bytes")
+            store.write(lambda tx: tx.uploads.complete(token, **arrival)).result(10)
+        return upload.uri
+
+    return make
+
+
+@pytest.fixture
+def kept(tmp_path: Path) -> Callable[[], set[str]]:
+    """kept(): the keys of all assets there are."""
+    root = tmp_path / "assets"
+    return lambda: {str(path.relative_to(root)) for path in root.rglob("*") if path.is_file()}

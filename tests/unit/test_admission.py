@@ -118,22 +118,6 @@ def test_a_cap_of_one_model_leaves_the_other_free():
 # with the store
 
 
-class Line:
-    """A queue that only notes who stands in it."""
-
-    def __init__(self) -> None:
-        self.ids: list[str] = []
-
-    def enqueue(self, _connection: object, task_id: str, _pool: str) -> None:
-        self.ids.append(task_id)
-
-
-@pytest.fixture
-def line() -> Line:
-    """An empty line."""
-    return Line()
-
-
 @pytest.fixture
 def admission_of(store, line, clock):
     """admission_of(per_model, window): admission over the store and the line."""
