@@ -146,8 +146,8 @@ def commands_page() -> list[str]:
         "# Commands",
         "",
         "`refilm COMMAND --help` says the same. A command ends with exit status 0 when it did its work, with 1 and one",
-        "sentence on standard error when it could not, and with 2 where its arguments make no sense. Commands also read",
-        "the [settings](settings.md) from the environment.",
+        "sentence on standard error when it could not, and with 2 where its arguments make no sense. Commands read",
+        "the [settings](settings.md) from the environment too.",
     ]
     root = get_command(app)
     lines += ["", *options_of(root)]
