@@ -31,6 +31,8 @@ COPIED_CODECS = frozenset({"aac", "mp3", "opus", "flac"})
 #: Codecs whose MP4 form needs the setup bytes that only the container knows.
 _NEED_SETUP = frozenset({"aac", "opus", "flac"})
 
+_LONGEST_PACKET = 60  # seconds
+
 NO_AUDIO: dict[str, Any] = {"action": "none", "codec": None}
 
 
@@ -99,6 +101,8 @@ class AudioTrack:
             if last is not None:
                 dts = max(dts, last + 1)
             pts = packet.pts - shift if packet.pts is not None else dts
+            if (packet.duration or 0) * packet.time_base > _LONGEST_PACKET:
+                packet.duration = 0  # damage; it would not fit the index
             packet.dts, packet.pts, last = dts, max(pts, dts), dts
             packet.stream = target
             yield packet

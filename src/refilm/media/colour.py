@@ -24,6 +24,8 @@ _SCALER = {
 _BY_NAME = {"709": Colorspace.ITU709, "601": Colorspace.ITU601, "2020": Colorspace.BT2020}
 _FULL, _LIMITED = 2, 1
 _PQ, _HLG = 16, 18
+#: Primaries that a picture can state and swscale understands; 2 means unspecified.
+KNOWN_PRIMARIES = frozenset({1, 4, 5, 6, 7, 8, 9, 10, 11, 12, 22})
 _RGB = 0
 
 

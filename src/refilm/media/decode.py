@@ -18,6 +18,8 @@ from refilm.media.container import check_pixels
 
 #: How many pictures are decoded in search of one: key frames are seldom farther apart.
 _FARTHEST = 300
+#: Seconds that one picture may stand.
+_LONGEST_STILL = 3600
 
 
 class Decoder:
@@ -71,8 +73,8 @@ class Clock:
     """Gives every picture a presentation time, in whole units of the time base, strictly later than the one before.
 
     A time that the clip states is kept as it is. A missing time becomes one frame after the last; one that stands
-    still or steps back a little becomes one tick after it; one that falls back by more than a second (streams glued
-    together) goes on at the frame rate.
+    still or steps back a little becomes one tick after it; one that falls back by more than a second, or leaps ahead by
+    more than an hour (streams glued together, damage), goes on at the frame rate.
     """
 
     def __init__(self, time_base: Fraction, frame_rate: Fraction) -> None:
@@ -84,7 +86,7 @@ class Clock:
         """The time of the next picture, which says that it is shown at `pts`."""
         if self._last is None:
             self._last = pts if pts is not None else 0
-        elif pts is None or self._last - pts > self._second:
+        elif pts is None or not -_LONGEST_STILL * self._second <= self._last - pts <= self._second:
             self._last += self._step
         else:
             self._last = max(pts, self._last + 1)

@@ -72,6 +72,7 @@ class FrameReader:
             self._container.close()
             raise
         self._first = first
+        self._hdr = colour.is_hdr(first.color_trc)
         self._source_base = self._stream.time_base or Fraction(1, 90_000)
         self._origin = origin_of(self._stream, audio)
         self._max_seconds = max_seconds
@@ -84,6 +85,18 @@ class FrameReader:
     def damaged(self) -> int:
         """Packets skipped so far because they could not be decoded."""
         return self._decoder.damaged
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences on what had to be done to the clip to read it so far."""
+        notes = []
+        if self._hdr is not None:
+            notes.append(f"The clip is HDR ({self._hdr}); it was tone-mapped to standard dynamic range.")
+        if self.info.matrix == "2020" and self._hdr is None:
+            notes.append("The clip's BT.2020 colours were written as BT.709.")
+        if self.damaged:
+            notes.append(f"{self.damaged} damaged packets of the clip were skipped.")
+        return tuple(notes)
 
     def __iter__(self) -> Iterator[Frame]:
         upright = Upright(self.size, self.matrix, self.info.matrix)

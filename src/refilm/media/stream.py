@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from fractions import Fraction
 from typing import BinaryIO, Generic, TypeVar
 
@@ -120,7 +121,7 @@ def edit_frames(
             writer.write(frame)
             if on_frame is not None:
                 on_frame(done)
-        return writer.finish()
+        return replace(writer.finish(), notes=reader.notes)
 
 
 def _processed(frames: Iterable[Frame], process: Process, writer: ClipWriter) -> Iterator[Frame]:

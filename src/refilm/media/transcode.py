@@ -48,7 +48,7 @@ def transcoded(
     for frame in _resampled(_without_holes(_decoded(packets, source), origin), context):
         if position is None:
             position = round((_time_of(frame, origin) - origin) * context.rate)
-        frame.pts = None  # the fifo counts by itself
+        frame.pts, frame.time_base = None, Fraction(1, context.rate)  # the fifo counts by itself
         fifo.write(frame)
         while (piece := fifo.read(context.frame_size)) is not None:
             yield from target.encode(_at(piece, position, context.rate))

@@ -13,7 +13,7 @@ from typing import Any
 
 import av
 import numpy as np
-from av.video.reformatter import ColorRange, Interpolation, VideoReformatter
+from av.video.reformatter import ColorPrimaries, ColorRange, ColorTrc, Interpolation, VideoReformatter
 
 from refilm.media import colour
 from refilm.media.frame import Plane, plane_views
@@ -101,6 +101,8 @@ class Upright:
         same = name == "yuv420p" and not full and source == target
         if same and (picture.width, picture.height) == size:
             return picture
+        if colour.is_hdr(picture.color_trc):
+            return self._tone_map(picture, size)
         see_through = any(component.is_alpha for component in picture.format.components)
         converted = self._scaler.reformat(
             picture,
@@ -115,6 +117,28 @@ class Upright:
             threads=1,
         )
         return over_black(converted) if see_through else converted
+
+    def _tone_map(self, picture: av.VideoFrame, size: Size) -> av.VideoFrame:
+        """An HDR picture (PQ or HLG, BT.2020) as SDR in BT.709, by swscale's own tone and gamut mapping.
+
+        swscale bakes a table for it first: some 4 s of one core per clip, then about 20 ms per megapixel.
+        """
+        if picture.color_primaries not in colour.KNOWN_PRIMARIES:
+            picture.color_primaries = ColorPrimaries.BT2020
+        return self._scaler.reformat(
+            picture,
+            width=size[0],
+            height=size[1],
+            format="yuv420p",
+            src_colorspace=colour.scaler_matrix(picture, self._source_matrix),
+            dst_colorspace=colour.scaler_target(self._matrix),
+            src_color_range=ColorRange.JPEG if picture.color_range == ColorRange.JPEG else ColorRange.MPEG,
+            dst_color_range=ColorRange.MPEG,
+            dst_color_trc=ColorTrc.BT709,
+            dst_color_primaries=ColorPrimaries.BT709,
+            interpolation=_SCALING,
+            threads=1,
+        )
 
     def _lay_out(self, picture: av.VideoFrame, cut: Cover, orientation: Orientation) -> av.VideoFrame:
         """Cut the middle out and turn it, in one copy."""

@@ -115,6 +115,24 @@ def test_colours_survive_whatever_the_matrix(make_clip: MakeClip, colour: str | 
     assert abs(float(frames[0].u.mean()) - (128 + 112 * (blue - luma) / (1 - kb))) <= 2
 
 
+@pytest.mark.parametrize(("colour", "name", "white"), [("pq", "PQ", 0.58), ("hlg", "HLG", 0.75)])
+def test_hdr_is_tone_mapped(make_clip: MakeClip, colour: str, name: str, white: float) -> None:
+    """Reference white of an HDR clip (203 cd/m2) becomes a bright SDR grey, black stays black, and a note says so."""
+
+    def halves(size: tuple[int, int], index: int) -> Rgb:
+        picture = np.full((size[1], size[0], 3), round(white * 255), np.uint8)
+        picture[:, : size[0] // 2] = 0
+        return picture
+
+    wishes = {"codec": "libx265", "pixel_format": "yuv420p10le", "content": halves, "seconds": 0.08}
+    reader, frames = read(make_clip(colour=colour, **wishes))
+
+    assert frames[0].y[:, 200:].mean() > 16 + 219 * 0.8
+    assert frames[0].y[:, :120].mean() < 24
+    assert abs(float(frames[0].u.mean()) - 128) < 2
+    assert f"HDR ({name})" in reader.notes[0]
+
+
 def test_rgb_video_becomes_yuv(make_clip: MakeClip) -> None:
     """H.264 that stores red, green and blue is converted, white to 235."""
     _, frames = read(make_clip(seconds=0.12, codec="libx264rgb", pixel_format="rgb24", content=flat((255, 255, 255))))
