@@ -108,7 +108,7 @@ def test_inputs_are_left_alone(name, real_frames, run):
     assert fingerprint(frames) == before
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_any_parameters_within_range_edit_the_picture(data, real_frames, run):
     """Every setting that an operator accepts gives a legal picture, and a strong one a different picture."""
