@@ -226,6 +226,43 @@ def test_transcoded_sound_begins_when_the_source_does(make_clip: MakeClip) -> No
     assert abs(start - Fraction(1, 2)) < Fraction(22, 1000)
 
 
+def with_a_hole(path: Path, start: Fraction, end: Fraction) -> Path:
+    """A copy of a clip whose sound packets between two moments are missing."""
+    holey = path.with_name(f"holey-{path.name}")
+    with av.open(str(path)) as source, av.open(str(holey), "w") as target:
+        copies = {stream.index: target.add_stream_from_template(stream) for stream in source.streams}
+        for packet in source.demux():
+            time = (packet.pts or 0) * packet.time_base
+            if packet.size and not (packet.stream.type == "audio" and start <= time < end):
+                packet.stream = copies[packet.stream.index]
+                target.mux(packet)
+    return holey
+
+
+def test_a_hole_in_transcoded_sound_stays_a_hole(make_clip: MakeClip) -> None:
+    """Missing sound becomes silence of the same length, so that what follows stays in step with the picture."""
+    path = with_a_hole(make_clip(name="a.mkv", seconds=3, audio="pcm_s16le"), Fraction(1), Fraction(2))
+
+    output, _ = copy(path)
+
+    sound = samples(output)
+    assert heard(output) == pytest.approx(3, abs=0.06)
+    assert np.abs(sound[int(1.1 * 48_000) : int(1.9 * 48_000)]).max() < 0.01
+    assert np.abs(sound[int(2.1 * 48_000) : int(2.9 * 48_000)]).max() > 0.1
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv"])
+def test_a_hole_in_copied_sound_stays_a_hole(make_clip: MakeClip, name: str) -> None:
+    """Copied packets keep their times across missing ones."""
+    path = with_a_hole(make_clip(name=name, seconds=3, audio="aac"), Fraction(1), Fraction(2))
+
+    output, _ = copy(path)
+
+    before, after = audio_packets(path), audio_packets(output)
+    assert [data for _, data in after] == [data for _, data in before]
+    assert max(abs(a - b) for (a, _), (b, _) in zip(before, after, strict=True)) <= Fraction(1, 500)
+
+
 @pytest.mark.parametrize("seconds", [Fraction(1, 2), Fraction(5)])
 def test_sound_shorter_or_longer_than_the_picture_is_kept(make_clip: MakeClip, seconds: Fraction) -> None:
     """All of the sound comes along, also what outlasts the picture."""
