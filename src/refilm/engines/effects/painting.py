@@ -7,15 +7,14 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from refilm.engines.effects.brushwork import Orientation, Patches, Stabiliser, Strokes
+from refilm.engines.effects.brushwork import Orientation, Patches, Stabiliser
 from refilm.engines.effects.context import Context
 from refilm.engines.effects.kernels import paint
+from refilm.engines.effects.layers import LEVELS, Inking, chroma_gain, enlarged, fitted, recolour, rise, spared, steps
 from refilm.engines.effects.opencv import cv2
 from refilm.engines.effects.operator import Setting
 from refilm.engines.effects.planes import Plane, Planes, flat
 from refilm.engines.effects.textures import noise, paper
-
-_LEVELS = np.arange(256)
 
 
 class WatercolourPainting:
@@ -47,7 +46,7 @@ class WatercolourPainting:
         luma, u, v, _ = cv2.split(washed)
         edge = _wet_edge(luma, self._edge_sigma)
         sharp = cv2.extractChannel(steady, 0)
-        fine = _redrawn(_spared(luma, sharp, 36), sharp, self._drawing)
+        fine = _redrawn(spared(luma, sharp, 36), sharp, self._drawing)
         self._draw_luma(context, fine, edge, before.y, after.y)
         for chroma, old, new in ((u, before.u, after.u), (v, before.v, after.v)):
             self._draw_chroma(chroma, luma, edge, old, new)
@@ -69,7 +68,7 @@ class WatercolourPainting:
 
     def _draw_chroma(self, chroma: Plane, luma: Plane, edge: Plane, before: Plane, after: Plane) -> None:
         height, width = after.shape
-        layers = [_fitted(layer, (width, height)) for layer in (chroma, luma, edge)]
+        layers = [fitted(layer, (width, height)) for layer in (chroma, luma, edge)]
         (p, sp), (o, so) = flat(before), flat(after)
         paint.pigment(*layers, p, sp, o, so, width, height, self._gain, self._wet, self._share)
 
@@ -80,14 +79,6 @@ def _redrawn(washed: Plane, steady: Plane, amount: float) -> Plane:
     lifted = cv2.addWeighted(washed, 1, lighter, 0.28 * amount, 0)
     redrawn: Plane = cv2.addWeighted(lifted, 1, darker, -0.6 * amount, 0)
     return redrawn
-
-
-def _spared(flattened: Plane, steady: Plane, threshold: int) -> Plane:
-    """The flat picture with the small things back that stood out by more than `threshold` levels: eyes, road marks."""
-    lighter = cv2.subtract(cv2.subtract(steady, flattened), threshold)
-    darker = cv2.subtract(cv2.subtract(flattened, steady), threshold)
-    spared: Plane = cv2.subtract(cv2.add(flattened, lighter), darker)
-    return spared
 
 
 def _wet_edge(luma: Plane, sigma: float) -> Plane:
@@ -117,17 +108,9 @@ def _paper(setting: Setting) -> NDArray[np.int8]:
 
 def _wash_tone() -> NDArray[np.uint8]:
     """Luma level to the reflectance of the wash, 0..252: lifted, and gathered in eight soft steps."""
-    linear = np.clip((_LEVELS - 16) / 219, 0, 1)
-    stepped = 0.4 * linear + 0.6 * _steps(linear, 8, 1.5)
+    linear = np.clip((LEVELS - 16) / 219, 0, 1)
+    stepped = 0.4 * linear + 0.6 * steps(linear, 8, 1.5)
     return np.asarray(np.clip((0.13 + 0.87 * stepped**0.66) * 255, 0, 252), np.uint8)
-
-
-def _steps(values: NDArray[np.float64], count: int, hardness: float) -> NDArray[np.float64]:
-    """`values`, 0..1, gathered in `count` steps with soft rises between them."""
-    width = 1 / count
-    middle = (np.floor(values / width) + 0.5) * width
-    rise = np.tanh(hardness * (values - middle) / width * 2) / np.tanh(hardness)
-    return np.asarray(np.clip(middle + width / 2 * rise, 0, 1))
 
 
 class CartoonDrawing:
@@ -142,12 +125,10 @@ class CartoonDrawing:
         radius = max(1.2, 3.0 * scale * (0.6 + 0.4 * strength))
         self._orientation = Orientation(2.0 * scale)
         self._first, self._second = (Patches(grid, radius, softness=6.0) for _ in range(2))
-        self._strokes = Strokes(grid, max(2, round(5 * scale)))
-        self._sigma = max(0.6, 0.9 * scale), max(1.0, 1.6 * scale)
-        self._gain = round(50 * 16 * strength)
+        self._lines = Inking(grid, strength)
         self._tone = _cel_tone()
-        self._line = np.rint(255 * _rise(0.30, 0.80)).astype(np.uint8)
-        self._chroma = np.clip(np.rint(128 + (_LEVELS - 128) * (1 + 0.45 * strength)), 16, 240).astype(np.uint8)
+        self._line = np.rint(255 * rise(0.30, 0.80)).astype(np.uint8)
+        self._chroma = chroma_gain(1 + 0.45 * strength)
         self._share = min(1.0, 0.35 + 0.65 * strength)
 
     def apply(self, context: Context, before: Planes, after: Planes) -> None:
@@ -157,54 +138,23 @@ class CartoonDrawing:
         once = self._first(steady, code)
         lines = self._lines(cv2.extractChannel(once, 0), cv2.extractChannel(steady, 0), code)
         luma, u, v, _ = cv2.split(self._second(once, code))
-        luma = _spared(luma, cv2.extractChannel(steady, 0), 36)
+        luma = spared(luma, cv2.extractChannel(steady, 0), 36)
         self._draw_luma(luma, lines, before.y, after.y)
         for chroma, old, new in ((u, before.u, after.u), (v, before.v, after.v)):
-            flat_colour = _fitted(cv2.LUT(chroma, self._chroma), (new.shape[1], new.shape[0]), shaped=True)
-            cv2.addWeighted(flat_colour, self._share, old, 1 - self._share, 0, dst=new)
-
-    def _lines(self, painted: Plane, steady: Plane, code: NDArray[np.uint8]) -> Plane:
-        """The outlines on the painting grid: 255 paper, 0 ink."""
-        luma = cv2.addWeighted(painted, 0.72, steady, 0.28, 0)
-        fine, coarse = (cv2.GaussianBlur(luma, (0, 0), sigma) for sigma in self._sigma)
-        drawn = np.empty_like(luma)
-        paint.outline(fine.reshape(-1), coarse.reshape(-1), drawn.reshape(-1), drawn.size, 1009, 26, self._gain)
-        return self._strokes(drawn, code)
+            recolour(chroma, self._chroma, self._share, old, new)
 
     def _draw_luma(self, luma: Plane, lines: Plane, before: Plane, after: Plane) -> None:
         width, height = self._size
-        flat_luma = cv2.LUT(_enlarged(luma, self._size), self._tone)
-        paper_left = cv2.LUT(_enlarged(lines, self._size), self._line)
+        flat_luma = cv2.LUT(enlarged(luma, self._size), self._tone)
+        paper_left = cv2.LUT(enlarged(lines, self._size), self._line)
         (p, sp), (o, so) = flat(before), flat(after)
         share = round(256 * self._share)
         paint.ink(flat_luma.reshape(-1), paper_left.reshape(-1), width, height, p, sp, o, so, share)
 
 
-def _rise(start: float, end: float) -> NDArray[np.float64]:
-    """A smooth rise over the 256 levels; start, end: 0..1."""
-    t = np.clip((_LEVELS / 255 - start) / (end - start), 0, 1)
-    return np.asarray(t * t * (3 - 2 * t))
-
-
 def _cel_tone() -> NDArray[np.uint8]:
     """Luma level to printed luma: six steps, a little lighter and harder than the photograph."""
-    linear = _LEVELS / 255
+    linear = LEVELS / 255
     curve = np.clip(linear + 0.05 * np.sin(2 * np.pi * (linear - 0.25)) + 0.03, 0, 1)
-    stepped = np.rint(255 * _steps(linear, 6, 2.2)).astype(int)
+    stepped = np.rint(255 * steps(linear, 6, 2.2)).astype(int)
     return np.asarray(np.clip(np.rint(curve[stepped] * 255), 16, 235), np.uint8)
-
-
-def _enlarged(layer: Plane, size: tuple[int, int]) -> Plane:
-    """A layer of the painting grid at the full size, its edges kept crisp."""
-    if (layer.shape[1], layer.shape[0]) == size:
-        return layer
-    return np.asarray(cv2.resize(layer, size, interpolation=cv2.INTER_CUBIC))
-
-
-def _fitted(layer: Plane, size: tuple[int, int], *, shaped: bool = False) -> NDArray[np.uint8]:
-    """A layer of the painting grid at the chroma's size, flat unless `shaped`."""
-    if (layer.shape[1], layer.shape[0]) != size:
-        smaller = layer.shape[1] > size[0]
-        layer = cv2.resize(layer, size, interpolation=cv2.INTER_AREA if smaller else cv2.INTER_LINEAR)
-    layer = np.ascontiguousarray(layer)
-    return layer if shaped else layer.reshape(-1)
