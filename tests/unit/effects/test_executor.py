@@ -17,7 +17,9 @@ from refilm.engines.effects.plan import Plan, Step
 from refilm.engines.effects.planes import Buffer
 
 ALL = sorted(OPERATORS)
-SEEDED = ["film_grain", "snow", "watercolour"]
+GRADED = ["sepia", "teal_orange", "fade", "night", "watercolour", "cartoon", "vignette", "autumn", "cyberpunk"]
+GRADED += ["noir", "dream_glow", "tilt_shift", "blur", "sharpen"]
+SEEDED = ["film_grain", "noir", "snow", "watercolour"]
 
 
 def fingerprint(pictures):
@@ -87,7 +89,7 @@ def test_padded_rows_give_the_same_pixels(name, real_frames, padded, run):
 
 @pytest.mark.parametrize("size", [(64, 64), (66, 64), (98, 200), (178, 320), (854, 480), (1284, 722)])
 @pytest.mark.parametrize(
-    "name", ["color_transfer", "night", "snow", "watercolour", "cartoon", "vignette", "film_grain"]
+    "name", sorted(name for name, each in OPERATORS.items() if each.spec.stage != "grade" or name == "color_transfer")
 )
 def test_any_even_size_works(name, size, real_frames, run):
     """Tiny, tall, odd-halved and large frames are edited; one frame is a clip."""
@@ -114,7 +116,7 @@ def test_any_parameters_within_range_edit_the_picture(data, real_frames, run):
     """Every setting that an operator accepts gives a legal picture, and a strong one a different picture."""
     name = data.draw(st.sampled_from(ALL))
     parameters = {
-        key: data.draw(st.floats(each.low, each.high), label=key)
+        key: data.draw(st.sampled_from(each.choices) if each.choices else st.floats(each.low, each.high), label=key)
         for key, each in OPERATORS[name].spec.parameters.items()
     }
     frames = real_frames((128, 96), 2)
@@ -123,21 +125,45 @@ def test_any_parameters_within_range_edit_the_picture(data, real_frames, run):
 
     assert after.u.min() >= 14
     assert after.v.max() <= 242
-    strong = all(abs(value) >= 0.3 for key, value in parameters.items() if key not in ("hue", "reference"))
+    strong = all(abs(value) >= 0.3 for key, value in parameters.items() if key in ("amount", "strength", "density"))
     assert not strong or difference(frames[-1], after) > 0.3
 
 
-@pytest.mark.parametrize("name", ["sepia", "teal_orange", "fade", "night", "watercolour", "cartoon", "vignette"])
+@pytest.mark.parametrize("name", GRADED)
 def test_more_strength_changes_more(name, real_frames, run):
     """0.3 is subtler than 1, and 1 is subtler than the most that the operator offers."""
     frames = real_frames((320, 180), 3)
-    [key] = OPERATORS[name].spec.parameters
+    [key] = OPERATORS[name].spec.parameters.keys() & {"amount", "strength", "density"}
     high = OPERATORS[name].spec.parameters[key].high
 
     changes = [difference(frames[-1], run(frames, {name: {key: value}})[-1]) for value in (0.3, 1.0, high)]
 
     assert changes[0] < changes[1]
     assert changes[1] <= changes[2] * 1.02
+
+
+def test_mirror_comes_before_what_looks_at_the_picture(real_frames, run):
+    """A mirrored night is the mirror of that night: the sky's mask is looked for in the picture that is edited."""
+    frames = real_frames((320, 180), 3)
+    flipped = [
+        type(each)(*(np.ascontiguousarray(plane[:, ::-1]) for plane in (each.y, each.u, each.v)), each.index, each.time)
+        for each in frames
+    ]
+
+    mirrored = run(frames, {"mirror": {}, "night": {}})
+
+    assert fingerprint(mirrored) == fingerprint(run(flipped, {"night": {}}))
+
+
+@pytest.mark.parametrize(("direction", "axis"), [("horizontal", 1), ("vertical", 0)])
+def test_mirror_flips_every_plane(direction, axis, real_frames, run):
+    """Mirroring moves every pixel to the other side and changes none."""
+    [frame] = real_frames((66, 64), 1)
+
+    [after] = run([frame], {"mirror": {"direction": direction}})
+
+    for old, new in ((frame.y, after.y), (frame.u, after.u), (frame.v, after.v)):
+        assert (new == np.flip(old, axis)).all()
 
 
 def test_consecutive_grades_become_one_table(real_frames, run):

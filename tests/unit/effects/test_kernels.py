@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from refilm.engines.effects.kernels import finish, flakes, paint, table, warm
+from refilm.engines.effects.kernels import finish, flakes, lens, paint, table, warm
 from refilm.engines.effects.kernels.kernel import Kernel
 from refilm.engines.effects.planes import flat
 
@@ -313,3 +313,28 @@ def test_kernel_loads_once():
 def _fill(value, out):
     for k in range(len(out)):
         out[k] = value
+
+
+def test_boost_adds_what_the_table_says():
+    """Each level gains the table's entry for its difference from the soft copy, and stays within the legal range."""
+    before, soft, after = wide(plane(5, 9), 4), plane(5, 9), np.empty((5, 9), np.uint8)
+    gain = (np.arange(-255, 256) // 3).astype(np.int32)
+
+    (p, sp), (s, ss), (o, so) = flat(before), flat(soft), flat(after)
+    lens.boost(p, sp, s, ss, o, so, 9, 5, gain)
+
+    difference = before.astype(int) - soft
+    assert (after == np.clip(before + gain[255 + difference], 16, 235)).all()
+
+
+def test_cross_fade_touches_its_rows_only():
+    """Rows pass from one picture to the other by their weight; rows whose weight lies outside are left."""
+    first, second, after = plane(4, 6), plane(4, 6), np.full((4, 6), 7, np.uint8)
+
+    (p, sp), (q, sq), (o, so) = flat(first), flat(second), flat(after)
+    lens.cross_fade(p, sp, q, sq, o, so, 6, 4, np.array([0, 128, 256, 257], np.int32))
+
+    assert (after[0] == first[0]).all()
+    assert np.abs(after[1] - (first[1].astype(float) + second[1]) / 2).max() <= 1
+    assert (after[2] == second[2]).all()
+    assert (after[3] == 7).all()

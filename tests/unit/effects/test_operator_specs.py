@@ -14,6 +14,7 @@ from refilm.engines.effects.operators import OPERATORS
 from refilm.engines.effects.plan import STAGES
 
 EXPECTED = {
+    "mirror": "geometry",
     "brightness": "grade",
     "contrast": "grade",
     "saturation": "grade",
@@ -23,13 +24,20 @@ EXPECTED = {
     "sepia": "grade",
     "teal_orange": "grade",
     "fade": "grade",
+    "autumn": "grade",
     "tint": "grade",
     "color_transfer": "grade",
     "night": "light",
+    "cyberpunk": "light",
+    "noir": "light",
+    "dream_glow": "light",
     "snow": "weather",
     "watercolour": "style",
     "cartoon": "style",
     "vignette": "lens",
+    "tilt_shift": "lens",
+    "blur": "lens",
+    "sharpen": "lens",
     "film_grain": "medium",
 }
 

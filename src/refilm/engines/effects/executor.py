@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from refilm.engines.effects.opencv import cv2
 from refilm.engines.effects.operator import ColourOperator, FrameOperator, Operator, OperatorSpec, Setting
 from refilm.engines.effects.operators import OPERATORS
 from refilm.engines.effects.plan import Plan, Step
-from refilm.engines.effects.planes import Planes, copy
+from refilm.engines.effects.planes import Buffer, Planes, copy
 from refilm.engines.effects.yuv_table import YuvTable, fuse
 
 #: Frames of the source whose colours are looked at, and colours taken from them.
@@ -73,16 +74,53 @@ class Executor:
         # One OpenCV thread: the decoder and x264 already keep the other cores busy.
         cv2.setNumThreads(1)
         self._context = Context(setting.size, setting.seed)
-        self._passes = _prepare(resolve_steps(plan), setting)
+        moving, rest = _split_geometry(resolve_steps(plan))
+        self._geometry = _Geometry(moving, setting) if moving else None
+        self._passes = _prepare(rest, setting)
 
     def process(self, before: TimedPlanes, after: Planes) -> None:
         """Fill `after` with the edited `before`, both of the prepared size."""
+        source = self._geometry.move(before) if self._geometry else before
+        self._context.start(source)
+        _work(self._passes, self._context, source, after)
+
+
+@dataclass(frozen=True)
+class _Moved(Buffer):
+    """A picture in the place of a source frame."""
+
+    index: int
+    time: Fraction
+
+
+class _Geometry:
+    """The steps that move pixels. They come before every analysis: masks and motion must fit the picture."""
+
+    def __init__(self, steps: Sequence[Step], setting: Setting) -> None:
+        self._context = Context(setting.size, setting.seed)
+        self._passes = _prepare(steps, setting)
+        self._moved = Buffer.empty(setting.size)
+
+    def move(self, before: TimedPlanes) -> TimedPlanes:
+        """The frame with its pixels moved; good until the next call."""
         self._context.start(before)
-        picture: Planes = before
-        for each in self._passes:
-            each(self._context, picture, after)
-            picture = after
-        copy(picture, after)
+        _work(self._passes, self._context, before, self._moved)
+        return _Moved(self._moved.y, self._moved.u, self._moved.v, before.index, before.time)
+
+
+def _work(passes: Sequence[_Pass], context: Context, before: Planes, after: Planes) -> None:
+    """Fill `after` with `before` once all the passes have worked on it."""
+    picture = before
+    for each in passes:
+        each(context, picture, after)
+        picture = after
+    copy(picture, after)
+
+
+def _split_geometry(steps: Sequence[Step]) -> tuple[list[Step], list[Step]]:
+    """(the steps that move pixels, the other steps), each in their order."""
+    turning = [step for step in steps if _spec(step).stage == "geometry"]
+    return turning, [step for step in steps if step not in turning]
 
 
 _Pass = Callable[[Context, Planes, Planes], None]

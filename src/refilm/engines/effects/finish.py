@@ -13,6 +13,8 @@ from refilm.engines.effects.planes import Plane, Planes, copy, flat
 
 _CURVE_STEPS = 2048
 _TILE = 1024
+#: Luma to light for `diffuse`: between linear in the level and linear in energy.
+_SQUARED = np.rint(219 * (np.clip(np.arange(256) - 16.0, 0, 219) / 219) ** 1.5).astype(np.uint8)
 
 
 class Shading:
@@ -56,11 +58,11 @@ def _bayer() -> NDArray[np.int32]:
 class Grain:
     """Film grain: soft noise, shifted to a new place for each frame."""
 
-    def __init__(self, setting: Setting, amount: float) -> None:
-        """amount: 1 is the grain of a fast film."""
+    def __init__(self, setting: Setting, amount: float, coarseness: float = 1.0) -> None:
+        """amount: 1 is the grain of a fast film.  coarseness: size of its grains, 1 for a large film."""
         self._seed = setting.seed
         self._gain = round(256 * amount)
-        self._noise = _grain_tile(setting.seed, max(0.5, 0.75 * setting.scale)).reshape(-1)
+        self._noise = _grain_tile(setting.seed, max(0.5, 0.75 * coarseness * setting.scale)).reshape(-1)
 
     def apply(self, index: int, before: Planes, after: Planes) -> None:
         """Fill `after` with `before` and the grain of frame `index`; they may be the same planes."""
@@ -81,6 +83,18 @@ def _grain_tile(seed: int, blur: float) -> NDArray[np.int8]:
     noise = np.random.default_rng((seed, 31)).standard_normal((_TILE, _TILE), dtype=np.float32)
     soft = gaussian_filter(noise, blur, mode="wrap")
     return np.asarray(np.clip(soft / soft.std() * 5.5, -127, 127), np.int8)
+
+
+def diffuse(after: Planes, amount: float, radius: float) -> None:
+    """Let the whole picture lie softly over itself, as a diffusion filter does.
+
+    amount: 0..1.  radius: pixels.  Light spreads far, shadows hardly: the soft picture is squared first.
+    """
+    height, width = after.y.shape
+    small = (max(8, width // 4), max(8, height // 4))
+    light = cv2.LUT(cv2.resize(after.y, small, interpolation=cv2.INTER_AREA), _SQUARED)
+    light = cv2.GaussianBlur(light, (0, 0), max(0.8, radius / 4))
+    _each_row(finish.screen, after.y, cv2.resize(light, (width, height)), round(256 * amount))
 
 
 def glow(after: Planes, threshold: int, amount: float, radius: float, tint: tuple[float, float]) -> None:

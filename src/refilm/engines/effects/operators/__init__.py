@@ -10,25 +10,35 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from refilm.engines.effects.operator import Operator
+from refilm.engines.effects.operators.autumn import Autumn
 from refilm.engines.effects.operators.black_and_white import BlackAndWhite
+from refilm.engines.effects.operators.blur import Blur
 from refilm.engines.effects.operators.brightness import Brightness
 from refilm.engines.effects.operators.cartoon import Cartoon
 from refilm.engines.effects.operators.color_transfer import ColorTransfer
 from refilm.engines.effects.operators.contrast import Contrast
 from refilm.engines.effects.operators.cool import Cool
+from refilm.engines.effects.operators.cyberpunk import Cyberpunk
+from refilm.engines.effects.operators.dream_glow import DreamGlow
 from refilm.engines.effects.operators.fade import Fade
 from refilm.engines.effects.operators.film_grain import FilmGrain
+from refilm.engines.effects.operators.mirror import Mirror
 from refilm.engines.effects.operators.night import Night
+from refilm.engines.effects.operators.noir import Noir
+from refilm.engines.effects.operators.pencil import Pencil
 from refilm.engines.effects.operators.saturation import Saturation
 from refilm.engines.effects.operators.sepia import Sepia
+from refilm.engines.effects.operators.sharpen import Sharpen
 from refilm.engines.effects.operators.snow import Snow
 from refilm.engines.effects.operators.teal_orange import TealOrange
+from refilm.engines.effects.operators.tilt_shift import TiltShift
 from refilm.engines.effects.operators.tint import Tint
 from refilm.engines.effects.operators.vignette import Vignette
 from refilm.engines.effects.operators.warm import Warm
 from refilm.engines.effects.operators.watercolour import Watercolour
 
 _CLASSES: tuple[type[Operator], ...] = (
+    Mirror,
     Brightness,
     Contrast,
     Saturation,
@@ -38,13 +48,21 @@ _CLASSES: tuple[type[Operator], ...] = (
     Sepia,
     TealOrange,
     Fade,
+    Autumn,
     Tint,
     ColorTransfer,
     Night,
+    Cyberpunk,
+    Noir,
+    DreamGlow,
     Snow,
     Watercolour,
     Cartoon,
+    Pencil,
     Vignette,
+    TiltShift,
+    Blur,
+    Sharpen,
     FilmGrain,
 )
 
