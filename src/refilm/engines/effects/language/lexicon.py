@@ -1,22 +1,26 @@
 """The lexicon: what words mean, read once from the package's `lexicon/*.toml`.
 
 `looks.toml` says what each look is in operators, which is the same in every language; `en.toml`, `vi.toml`, `zh.toml`
-and `es.toml` say which phrases name it, and carry the small words that the grammar needs. Knows nothing of clauses.
+and `es.toml` say which phrases name it, and carry the small words that the grammar needs. A look that is made of an
+operator outside the registry counts as one of a later release. Knows nothing of clauses.
 """
 
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Set
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
 from refilm.engines.effects.language.text import Token, tokenize
+from refilm.engines.effects.operators import OPERATORS
 from refilm.engines.effects.plan import Value
 
 LANGUAGES = ("en", "vi", "zh", "es")
+#: The verbs of making that speak of paint and brush, so that a reference is meant with its style.
+REPAINT = "repaint"
 
 
 @dataclass(frozen=True)
@@ -36,7 +40,8 @@ class Look:
     where that is not obvious.  thing: also the name of an object that can stand in a scene ("a cartoon").
     matter: named by a noun that can be listed ("snow"), not a quality of the picture ("dark").
     axis: a measure that goes up and down ("contrast"), so that "less contrast and saturation" is less of both.
-    absorbs: looks whose words only describe this one where both stand in a clause ("vintage sepia").
+    absorbs: looks, had or not, whose words only describe this one where both stand in a clause ("vintage sepia",
+    "a rainy day").
     """
 
     name: str
@@ -51,10 +56,14 @@ class Look:
 
 @dataclass(frozen=True)
 class Entry:
-    """What a phrase is. kind: its part in the grammar.  value: which look, topic, factor or set of looks."""
+    """What a phrase is. kind: its part in the grammar.  value: which look, topic, factor or set of looks.
+
+    borrowed: it is an English word in another language.
+    """
 
     kind: str
     value: Any = None
+    borrowed: bool = False
 
 
 @dataclass
@@ -106,28 +115,58 @@ class Language:
 @dataclass(frozen=True)
 class Lexicon:
     """All of it. topics: topic -> reason for refusing.  unreleased: name -> reason.  order: which operators of one
-    stage work first.  exclusive: groups of operators of which a clip takes one."""
+    stage work first.  exclusive: groups of operators of which a clip takes one.  undoes: operator -> those that leave nothing beside it.
+    measures: an aspect of the picture -> the look that more of it is ("boost the colours").
+    courses: what is not in this release and tells how a clip runs, not how it looks."""
 
     looks: Mapping[str, Look]
     topics: Mapping[str, str]
     unreleased: Mapping[str, str]
     order: tuple[str, ...]
     exclusive: tuple[frozenset[str], ...]
+    undoes: Mapping[str, frozenset[str]]
+    measures: Mapping[str, str]
+    courses: frozenset[str]
     languages: Mapping[str, Language]
 
 
 @cache
 def lexicon() -> Lexicon:
-    """The packaged lexicon."""
+    """The packaged lexicon, for the operators of the registry."""
+    return build(frozenset(OPERATORS))
+
+
+def build(operators: Set[str]) -> Lexicon:
+    """The packaged lexicon as far as `operators` go: the looks that need others are not in this release."""
     meanings = read_table("looks")
+    looks = {name: _look(name, row) for name, row in meanings["looks"].items() if _needs(row) <= operators}
+    missing = frozenset(meanings["looks"]) - looks.keys()
     return Lexicon(
-        looks={name: _look(name, row) for name, row in meanings["looks"].items()},
+        looks={name: replace(look, less="" if look.less in missing else look.less) for name, look in looks.items()},
         topics=meanings["topics"],
-        unreleased={name: _unreleased(row) for name, row in meanings["unreleased"].items()},
+        unreleased={name: _unreleased(row) for name, row in meanings["unreleased"].items()}
+        | {name: _unreleased({"title": _title(name)}) for name in missing},
         order=tuple(meanings["order"]),
         exclusive=tuple(frozenset(group) for group in meanings["exclusive"]),
-        languages={name: _language(name) for name in LANGUAGES},
+        undoes={name: frozenset(lost) for name, lost in meanings["undoes"].items()},
+        courses=frozenset(name for name, row in meanings["unreleased"].items() if row.get("course")),
+        measures={aspect: look for name in LANGUAGES for aspect, look in _measures(name) if look in looks},
+        languages={name: _language(name, missing) for name in LANGUAGES},
     )
+
+
+def _needs(row: Mapping[str, Any]) -> Set[str]:
+    return {step["operator"] for step in row["steps"]}
+
+
+def _title(look: str) -> str:
+    """A look's first name in English."""
+    return str(next(iter(read_table("en")["looks"].get(look, ())), look.replace("_", " ")))
+
+
+def _measures(language: str) -> Iterator[tuple[str, str]]:
+    for look, aspects in read_table(language)["measures"].items():
+        yield from ((aspect, look) for aspect in aspects)
 
 
 @cache
@@ -146,7 +185,8 @@ def rows(table: Mapping[str, Any]) -> Iterator[tuple[str, Entry]]:
         kind = "adverb" if row.get("after") else "strength"
         yield from ((phrase, Entry(kind, float(row["factor"]))) for phrase in row["words"])
     for kind, phrases in table["grammar"].items():
-        yield from ((phrase, Entry(kind, phrase)) for phrase in phrases)
+        for phrase in phrases:
+            yield phrase, Entry("make", REPAINT) if kind == REPAINT else Entry(kind, phrase)
     owners: dict[str, set[str]] = {}
     for look, phrases in table.get("companions", {}).items():
         for phrase in phrases:
@@ -160,18 +200,25 @@ def _phrases(name: str) -> tuple[tuple[tuple[Token, ...], Entry], ...]:
     return tuple((tokenize(phrase), entry) for phrase, entry in rows(read_table(name)))
 
 
-def _language(name: str) -> Language:
+def _language(name: str, missing: Set[str]) -> Language:
     plain, exact = Trie(), Trie()
     known: set[str] = set()
     # Looks travel untranslated ("cartoon", "vintage"), so every language also knows the English ones, after its own.
-    borrowed = () if name == "en" else tuple(row for row in _phrases("en") if row[1].kind in ("looks", "unreleased"))
-    for tokens, entry in (*_phrases(name), *borrowed):
+    english = () if name == "en" else tuple(row for row in _phrases("en") if row[1].kind in ("looks", "unreleased"))
+    borrowed = tuple((tokens, replace(entry, borrowed=True)) for tokens, entry in english)
+    for tokens, named in (*_phrases(name), *borrowed):
+        absent = named.kind == "looks" and named.value in missing
+        entry = replace(named, kind="unreleased") if absent else named
         known.update(token.plain for token in tokens)
         plain.add(tuple(token.plain for token in tokens), entry)
         exact.add(tuple(token.exact for token in tokens), entry)
-    return Language(
-        name, plain, exact, frozenset(known), _vocabulary(name), frozenset(read_table(name).get("not_typos", ()))
-    )
+    return Language(name, plain, exact, frozenset(known), _vocabulary(name), _not_typos())
+
+
+@cache
+def _not_typos() -> frozenset[str]:
+    """Of all languages: an English word is no slip in Spanish either."""
+    return frozenset(word for name in LANGUAGES for word in read_table(name)["not_typos"])
 
 
 def _vocabulary(name: str) -> dict[str, tuple[str, ...]]:

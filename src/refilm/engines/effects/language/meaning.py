@@ -12,7 +12,7 @@ from itertools import pairwise
 from typing import Any
 
 from refilm.engines.effects.language.clauses import Clause
-from refilm.engines.effects.language.lexicon import Lexicon
+from refilm.engines.effects.language.lexicon import REPAINT, Lexicon
 from refilm.engines.effects.language.phrases import Piece
 
 #: What an engine that redraws nothing keeps anyway, so that asking to keep it costs nothing.
@@ -22,6 +22,14 @@ _BY_THE_WAY = {"filler", "aspect", "percent", "intensity", "more", "article", "s
 #: The aspects that a grade leaves alone: who asks to keep the lighting does not mind another tint.
 _LIGHT = {"lighting"}
 REFERENCE = "reference_colours"
+REFERENCE_STYLE = "reference_style"
+#: What may be said of a clip before "into": how it looks now.
+_DESCRIPTIVE = {"looks", "unreleased", "companion"}
+#: The operators that change colours only, so that their words describe the colours of a reference.
+_GRADES = {
+    "brightness", "contrast", "saturation", "warm", "cool", "black_and_white", "sepia", "teal_orange", "fade", "tint",
+    "autumn", "cyberpunk", "golden_hour",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -65,8 +73,12 @@ class Reading:
     constraint: bool = False
 
 
-def read_clause(clause: Clause, lexicon: Lexicon, *, nearby: Set[str], references: int) -> Reading:
-    """What `clause` asks for. nearby: the looks of its sentence, which may explain descriptive words."""
+def read_clause(clause: Clause, lexicon: Lexicon, *, nearby: Set[str], references: int, mention: str = "") -> Reading:
+    """What `clause` asks for.
+
+    nearby: the looks of its sentence, which may explain descriptive words.  mention: the name that the prompt gives to
+    its reference, "" where it gives none.
+    """
     if all(piece.kind in _ASIDE | {"aspect", "style", "anything"} for piece in clause.pieces):
         return Reading(clause)
     if clause.has("remove"):
@@ -75,17 +87,26 @@ def read_clause(clause: Clause, lexicon: Lexicon, *, nearby: Set[str], reference
         constraint = read_constraint(clause, lexicon)
         if constraint is not None:
             return constraint
+    reason = _why_not_turned(clause, lexicon)
+    if reason:
+        return Reading(clause, reason=reason)
+    whole, clause = clause, _without_noise(_target(clause, lexicon), lexicon)
+    reading = _read_wish(clause, lexicon, nearby=nearby, references=references, mention=mention)
+    return replace(reading, clause=whole)
+
+
+def _read_wish(clause: Clause, lexicon: Lexicon, *, nearby: Set[str], references: int, mention: str) -> Reading:
     strange = _unaccounted(clause, lexicon, nearby)
     if strange:
         return Reading(clause, reason=_why_strange(strange, lexicon))
     if clause.has("refer", "mention"):
-        return _read_reference(clause, lexicon, references)
+        return _read_reference(clause, lexicon, references, mention)
     if clause.has("not", "without"):
         return Reading(clause, negated=True, note=f"left out as asked: {clause.text}")
     if clause.has("unreleased"):
         return Reading(clause, reason=lexicon.unreleased[clause.of("unreleased")[0].value])
     if clause.has("looks"):
-        return _read_turning(clause, lexicon)
+        return _read_looks(clause, lexicon)
     return _read_rest(clause, lexicon)
 
 
@@ -157,25 +178,50 @@ def _why_strange(strange: tuple[Piece, ...], lexicon: Lexicon) -> str:
     return lexicon.topics["object"]
 
 
-def _read_reference(clause: Clause, lexicon: Lexicon, references: int) -> Reading:
-    others = [piece for piece in clause.of("looks") if not _is_colour(piece, lexicon)]
-    reason = ""
-    if references < 1:
-        reason = "no_reference"
-    elif clause.has("style"):
-        reason = "reference_style"
-    elif not clause.has("aspect") and (clause.has("add", "not", "without") or _recolours(clause, others)):
-        reason = "object"
-    elif any(piece.value[-1].isdigit() and not piece.value.endswith("1") for piece in clause.of("mention")):
-        reason = "one_reference"
+def _read_reference(clause: Clause, lexicon: Lexicon, references: int, mention: str) -> Reading:
+    styled = _means_style(clause)
+    others = [piece for piece in clause.of("looks") if not _tells_of_reference(piece, lexicon, styled=styled)]
+    reason = _why_no_reference(clause, lexicon, references, mention)
     if reason:
         return Reading(clause, reason=lexicon.topics[reason])
+    if clause.has("not", "without"):
+        return Reading(clause, negated=True, note=f"left out as asked: {clause.text}")
+    if not (styled or clause.has("aspect")) and (clause.has("add") or _recolours(clause, others)):
+        return Reading(clause, reason=lexicon.topics["object"])
+    if styled and REFERENCE_STYLE not in lexicon.looks:
+        return Reading(clause, reason=lexicon.unreleased[REFERENCE_STYLE])
     factor, amount = _loose_strength(clause)
-    note = (
-        "" if clause.has("aspect") else "interpreted as: take the colours of the reference picture, nothing else of it"
-    )
-    wish = Wish(REFERENCE, clause.text, factor if amount is None else amount, note=note)
+    note = "interpreted as: take the colours of the reference picture, nothing else of it"
+    note = "" if styled or clause.has("aspect") else note
+    look = REFERENCE_STYLE if styled else REFERENCE
+    wish = Wish(look, clause.text, factor if amount is None else amount, note=note)
     return Reading(clause, wishes=(wish, *(Wish(piece.value, clause.text) for piece in others)))
+
+
+def _why_no_reference(clause: Clause, lexicon: Lexicon, references: int, mention: str) -> str:
+    if references < 1:
+        return "no_reference"
+    for piece in clause.of("mention"):
+        if piece.value != mention or (piece.value[-1].isdigit() and not piece.value.endswith("1")):
+            return "one_reference"
+    return ""
+
+
+def _means_style(clause: Clause) -> bool:
+    """Whether a reference is meant with its style: "the art style of", "paint it like"; not "the colour style of"."""
+    styled = any(piece.kind == "style" for piece in clause.pieces) and not any(
+        before.kind == "aspect" and piece.kind == "style" for before, piece in pairwise(clause.pieces)
+    )
+    painted = any(piece.value == REPAINT for piece in clause.of("make"))
+    return styled or (painted and not clause.has("aspect"))
+
+
+def _tells_of_reference(piece: Piece, lexicon: Lexicon, *, styled: bool) -> bool:
+    """Whether a look describes the reference ("its warm colours", "its oil painting style") and is no wish itself."""
+    look = lexicon.looks[piece.value]
+    if styled:
+        return any({step.operator, "patch_style"} <= group for step in look.steps for group in lexicon.exclusive)
+    return not look.matter and not look.thing and all(step.operator in _GRADES for step in look.steps)
 
 
 def _recolours(clause: Clause, others: list[Piece]) -> bool:
@@ -183,38 +229,59 @@ def _recolours(clause: Clause, others: list[Piece]) -> bool:
     return clause.has("make") and len(clause.of("looks")) > len(others)
 
 
-def _is_colour(piece: Piece, lexicon: Lexicon) -> bool:
-    look = lexicon.looks[piece.value]
-    return not look.matter and not look.thing and all(step.operator not in _SHAPING for step in look.steps)
-
-
 #: Particles that turn a measure down; their counterparts only strengthen a verb.
 _DOWN = {"down", "xuống"}
-_SHAPING = {"night", "snow", "watercolour", "cartoon", "vignette", "film_grain"}
 
 
-def _read_turning(clause: Clause, lexicon: Lexicon) -> Reading:
-    """Looks, of which those before "into" tell what the clip is and not what it shall be."""
+def _why_not_turned(clause: Clause, lexicon: Lexicon) -> str:
+    """Why what stands before "into" cannot become what stands after it, "" where it can, or where nothing is turned."""
+    turn = _turn(clause)
+    if turn is None:
+        return ""
+    before, after = clause.pieces[:turn], clause.pieces[turn + 1 :]
+    for position, piece in enumerate(before):
+        described = position + 1 < len(before) and before[position + 1].kind == "whole"
+        if piece.kind == "looks" and not described:
+            if lexicon.looks[piece.value].matter:
+                return lexicon.topics["remove"]  # "turn the rain into snow"
+            if _has_tint((piece,), lexicon):
+                return lexicon.topics["object"]  # "turn the blue into green"
+    aimed = any(piece.kind in ("looks", "unreleased", "refer", "mention", "percent", "topics") for piece in after)
+    # "Give a sepia look to the video" names its look before the word.
+    given = clause.pieces[turn].value == "to" and any(piece.kind == "whole" for piece in after)
+    return "" if aimed or given else lexicon.topics["no_look"]
+
+
+def _turn(clause: Clause) -> int | None:
+    """The position of the "into" that the clause turns on, None where it has none that matters."""
     turns = [position for position, piece in enumerate(clause.pieces) if piece.kind == "into"]
-    if not turns or clause.has("add", "take") or not _is_look_among(clause.pieces[: turns[-1]]):
-        return _read_looks(clause, lexicon)
-    if _has_tint(clause.pieces[: turns[-1]], lexicon):
-        return Reading(clause, reason=lexicon.topics["object"])  # "turn the blue into green"
-    target = clause.pieces[turns[-1] + 1 :]
-    if _is_look_among(target):
-        return _read_looks(replace(clause, pieces=target), lexicon)
-    if clause.pieces[turns[-1]].value == "to" and any(piece.kind == "whole" for piece in target):
-        return _read_looks(clause, lexicon)  # "give a sepia look to the video"
-    return Reading(clause, reason=lexicon.topics["no_look"])
+    if not turns or clause.has("add", "take"):
+        return None
+    described = any(piece.kind in ("looks", "unreleased") for piece in clause.pieces[: turns[-1]])
+    return turns[-1] if described else None
+
+
+def _target(clause: Clause, lexicon: Lexicon) -> Clause:
+    """The clause without what its clip is told to look like now: "turn this daytime cartoon into ..."."""
+    turn = _turn(clause)
+    if turn is None or not any(piece.kind in ("looks", "unreleased", "refer") for piece in clause.pieces[turn + 1 :]):
+        return clause
+    kept = tuple(
+        piece for piece in clause.pieces[:turn] if piece.kind not in _DESCRIPTIVE or piece.value in lexicon.courses
+    )
+    return replace(clause, pieces=(*kept, *clause.pieces[turn + 1 :]))
+
+
+def _without_noise(clause: Clause, lexicon: Lexicon) -> Clause:
+    """The clause without words of looks that cannot be had, where a look beside them says enough ("a rainy day")."""
+    absorbed = {name for piece in clause.of("looks") for name in lexicon.looks[piece.value].absorbs}
+    kept = tuple(piece for piece in clause.pieces if piece.kind != "unreleased" or piece.value not in absorbed)
+    return replace(clause, pieces=kept)
 
 
 def _has_tint(pieces: tuple[Piece, ...], lexicon: Lexicon) -> bool:
     looks = [lexicon.looks[piece.value] for piece in pieces if piece.kind == "looks"]
     return any(step.operator == "tint" for look in looks for step in look.steps)
-
-
-def _is_look_among(pieces: tuple[Piece, ...]) -> bool:
-    return any(piece.kind == "looks" for piece in pieces)
 
 
 def _read_looks(clause: Clause, lexicon: Lexicon) -> Reading:
@@ -263,7 +330,11 @@ def _no_less(wish: Wish, lexicon: Lexicon) -> str:
 def _read_rest(clause: Clause, lexicon: Lexicon) -> Reading:
     """A clause without a look: a strength for the look before, a verb that waits for its look, or a description."""
     factor, amount = _loose_strength(clause)
-    less = clause.has("less")
+    less = clause.has("less", "excess")
+    measured = [lexicon.measures[piece.value] for piece in clause.of("aspect") if piece.value in lexicon.measures]
+    if measured and (less or clause.has("more")):
+        wishes = tuple(Wish(look, clause.text, factor, amount, less=less) for look in dict.fromkeys(measured))
+        return Reading(clause, wishes=wishes, less=less)
     if factor is not None or amount is not None:
         return Reading(clause, factor=factor, amount=amount, less=less)
     if clause.has("make", "change", "add") or less or clause.has("more"):

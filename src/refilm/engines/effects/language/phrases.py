@@ -22,7 +22,7 @@ _MOST_TYPOS = 12
 class Piece:
     """A phrase of the prompt. kind and value: as its `Entry`, or "unknown", "number", "mention".
 
-    start, end: its place in the cleaned text.  read_as: the word that a typo was taken for.
+    start, end: its place in the cleaned text.  read_as: the word that a typo was taken for.  borrowed: as its `Entry`.
     """
 
     kind: str
@@ -30,6 +30,7 @@ class Piece:
     start: int
     end: int
     read_as: str = ""
+    borrowed: bool = False
 
 
 def cover(tokens: Sequence[Token], language: Language, *, exactly: bool) -> tuple[Piece, ...]:
@@ -46,7 +47,7 @@ def cover(tokens: Sequence[Token], language: Language, *, exactly: bool) -> tupl
         found = trie.longest(words, at)
         end, entry = found if found is not None else (at + 1, _left_over(tokens[at]))
         read_as = " ".join(words[position] for position in range(at, end) if position in slips)
-        pieces.append(Piece(entry.kind, entry.value, tokens[at].start, tokens[end - 1].end, read_as))
+        pieces.append(Piece(entry.kind, entry.value, tokens[at].start, tokens[end - 1].end, read_as, entry.borrowed))
         at = end
     return tuple(pieces)
 
@@ -54,6 +55,8 @@ def cover(tokens: Sequence[Token], language: Language, *, exactly: bool) -> tupl
 def _left_over(token: Token) -> Entry:
     if token.kind == "number":
         return Entry("number", float(token.plain))
+    if token.kind == "clock":
+        return Entry("topics", "time")
     if token.kind == "mention":
         return Entry("mention", token.plain)
     if token.kind == "mark":

@@ -6,7 +6,7 @@ nothing of its own. Knows nothing of operators (`settle`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from refilm.engines.effects.language.clauses import Clause, sentences, split
@@ -21,12 +21,15 @@ _BREAKS = set(",.;!?\n\u3002\uff0c\u3001\uff1b\uff01\uff1f")
 def read(tokens: Sequence[Token], text: str, lexicon: Lexicon, *, references: int) -> tuple[Reading, ...]:
     """What each clause of a prompt asks for, in order."""
     clauses = split(_pieces(tuple(tokens), lexicon), text)
+    mention = next((token.plain for token in tokens if token.kind == "mention"), "")
     readings: list[Reading] = []
     for sentence in sentences(clauses):
         nearby = {piece.value for position in sentence for piece in clauses[position].of("looks")}
         heard: list[Reading] = []
         for position in sentence:
-            reading = read_clause(clauses[position], lexicon, nearby=nearby, references=references)
+            reading = read_clause(
+                clauses[position], lexicon, nearby=nearby, references=references, mention=mention
+            )
             if heard:
                 reading = _inherit(heard, reading, lexicon)
             heard.append(reading)
@@ -51,11 +54,13 @@ def _pieces(tokens: tuple[Token, ...], lexicon: Lexicon) -> tuple[Piece, ...]:
     return tuple(pieces)
 
 
-def _strange(pieces: Iterable[Piece]) -> int:
-    """How badly a reading explains a text: unknown words count most, then words that only refusals know."""
+def _strange(pieces: Sequence[Piece]) -> int:
+    """How badly a reading explains a text: unknown words count most, then words that only refusals know or that come
+    from another language ("winter hat" is no winter with Vietnamese grain)."""
     unknown = sum(piece.kind == "unknown" for piece in pieces)
     guessed = sum(bool(piece.read_as) for piece in pieces)
-    return 8 * unknown + 3 * guessed + sum(piece.kind in ("topics", "companion") for piece in pieces)
+    far = sum(piece.kind in ("topics", "companion") or piece.borrowed for piece in pieces)
+    return 8 * unknown + 3 * guessed + far
 
 
 def _stretches(tokens: Sequence[Token]) -> list[Sequence[Token]]:

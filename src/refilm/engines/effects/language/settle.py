@@ -14,7 +14,7 @@ from refilm.engines.effects.operator import OperatorSpec
 from refilm.engines.effects.plan import STAGES, RefusedClause, Step, Value
 
 #: The parameter that a word of strength moves, by the name that an operator gives it.
-_MAIN = ("strength", "amount", "density")
+_MAIN = ("strength", "amount", "density", "block")
 
 Specs = Mapping[str, OperatorSpec]
 
@@ -69,10 +69,17 @@ def _candidates(wishes: Sequence[Wish], lexicon: Lexicon, specs: Specs) -> list[
     return candidates
 
 
+def _main(spec: OperatorSpec) -> str:
+    """The parameter of an operator that a word of strength moves, "" where it has none."""
+    return next((name for name in _MAIN if name in spec.parameters), "")
+
+
 def _parameters(ingredient: Ingredient, wish: Wish, spec: OperatorSpec) -> dict[str, Value]:
     """What the wish sets; what it leaves to the operator's defaults is left out."""
     parameters: dict[str, Value] = dict(ingredient.parameters)
-    name = next(name for name in _MAIN if name in spec.parameters)
+    name = _main(spec)
+    if not name:
+        return parameters
     parameter = spec.parameters[name]
     usual, low, high = float(parameter.default), parameter.low or 0.0, parameter.high or 0.0
     value = usual * ingredient.scale
@@ -81,7 +88,8 @@ def _parameters(ingredient: Ingredient, wish: Wish, spec: OperatorSpec) -> dict[
     else:
         value *= next((factor for factor in (wish.amount, wish.factor) if factor is not None), 1.0)
     if value != usual:
-        parameters[name] = round(min(high, max(low, value)), 4)
+        value = min(high, max(low, value))
+        parameters[name] = round(value) if isinstance(parameter.default, int) else round(value, 4)
     return parameters
 
 
@@ -102,53 +110,64 @@ def _place(candidate: _Candidate, kept: list[_Candidate], lexicon: Lexicon, spec
             return ""
         if any({new.operator, old.operator} <= group for group in lexicon.exclusive):
             return f"it cannot be had together with “{old.clause}”; ask for one of them"
-        if _undone(new, old, specs):
+        if _undone(new, old, lexicon):
             return f"nothing of it would be left beside “{old.clause}”"
     kept.append(candidate)
     return ""
 
 
 def _agree(new: Step, old: Step, specs: Specs) -> bool:
-    spec = specs[new.operator]
-    if new.parameters.get("hue") != old.parameters.get("hue"):
+    """Whether two steps of one operator can be one: nothing set to two values, and the same direction."""
+    main = _main(specs[new.operator])
+    if any(name != main and old.parameters[name] != new.parameters[name] for name in new.parameters.keys() & old.parameters.keys()):
         return False
-    main = next(name for name in _MAIN if name in spec.parameters)
-    values = [float(step.parameters.get(main, spec.parameters[main].default)) for step in (new, old)]
-    return values[0] * values[1] >= 0
+    if not main:
+        return True
+    usual = specs[new.operator].parameters[main].default
+    return float(new.parameters.get(main, usual)) * float(old.parameters.get(main, usual)) >= 0
 
 
 def _merge(old: Step, new: Step, specs: Specs) -> Step:
     """The same wish said twice: the stronger one, with both clauses."""
-    spec = specs[new.operator]
-    main = next(name for name in _MAIN if name in spec.parameters)
-
-    def size(step: Step) -> float:
-        return abs(float(step.parameters.get(main, spec.parameters[main].default)))
-
-    said = [step for step in (old, new) if main in step.parameters] or [old]
+    main = _main(specs[new.operator])
+    said = [step.parameters[main] for step in (old, new) if main in step.parameters]
+    parameters = {**old.parameters, **new.parameters}
+    if said:
+        parameters[main] = max(said, key=lambda value: abs(float(value)))
     clause = old.clause if new.clause in old.clause else f"{old.clause}; {new.clause}"
     note = old.note if new.note in old.note else "; ".join(part for part in (old.note, new.note) if part)
-    return replace(max(said, key=size), clause=clause, note=note)
+    return replace(old, parameters=parameters, clause=clause, note=note)
 
 
-def _undone(new: Step, old: Step, specs: Specs) -> bool:
-    """Whether more saturation is asked of a picture without colours."""
-    names = {new.operator: new, old.operator: old}
-    colourless = names.keys() & {"black_and_white", "sepia"}
-    more = names.get("saturation")
-    return bool(colourless) and more is not None and float(more.parameters.get("amount", 1.0)) > 0
+def _undone(new: Step, old: Step, lexicon: Lexicon) -> bool:
+    """Whether one of the two leaves nothing of the other's work: more saturation of a picture without colours."""
+    for owner, lost in ((new, old), (old, new)):
+        less = float(lost.parameters.get("amount", 1.0)) < 0
+        if lost.operator in lexicon.undoes.get(owner.operator, ()) and not less:
+            return True
+    return False
 
 
 def _subsume(steps: Sequence[Step], specs: Specs) -> list[Step]:
-    """Leave out what another step contains already, and say so there."""
+    """Leave out what another step contains already, and say so there. A strength said of it goes to its owner."""
     kept = []
     for step in steps:
-        owner = next((other for other in steps if step.operator in specs[other.operator].subsumes), None)
-        if owner is None:
-            covered = [other for other in steps if other.operator in specs[step.operator].subsumes]
-            notes = [f"contains “{other.clause}”" for other in covered if other.clause != step.clause]
-            kept.append(replace(step, note="; ".join(filter(None, [step.note, *notes]))))
+        if any(step.operator in specs[other.operator].subsumes for other in steps):
+            continue
+        main = _main(specs[step.operator])
+        parameters, notes = dict(step.parameters), [step.note]
+        for other in (other for other in steps if other.operator in specs[step.operator].subsumes):
+            if main == _main(specs[other.operator]) and main in other.parameters:
+                parameters.setdefault(main, _within(specs[step.operator], main, other.parameters[main]))
+            if other.clause != step.clause:
+                notes.append(f"contains “{other.clause}”")
+        kept.append(replace(step, parameters=parameters, note="; ".join(filter(None, notes))))
     return kept
+
+
+def _within(spec: OperatorSpec, name: str, value: Value) -> Value:
+    parameter = spec.parameters[name]
+    return value if parameter.accepts(value) else parameter.default
 
 
 def _working_order(step: Step, lexicon: Lexicon, specs: Specs) -> tuple[int, int]:

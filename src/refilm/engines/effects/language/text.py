@@ -11,11 +11,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
-Kind = Literal["word", "number", "mention", "mark", "symbol"]
+Kind = Literal["word", "number", "clock", "mention", "mark", "symbol"]
 
 _CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff"
 _TOKEN = re.compile(
-    rf"(?P<mention>@[\w][\w-]*)|(?P<number>\d+(?:[.,]\d+)?(?![^\W{_CJK}]))|(?P<cjk>[{_CJK}])"
+    # A point of time: 00:05, 0:01:30, 3s, 2.5 s. Two digits and an s are a decade, "the 70s", unless they begin with 1.
+    rf"(?P<mention>@[\w][\w-]*)|(?P<clock>(?:\d{{1,2}}(?::[0-5]\d){{1,2}}|1?\d(?:[.,]\d+)?s(?:ecs?)?)(?![^\W{_CJK}]))"
+    rf"|(?P<number>\d+(?:[.,]\d+)?(?![^\W{_CJK}]))|(?P<cjk>[{_CJK}])"
     rf"|(?P<word>(?:(?![{_CJK}])[^\W_])+(?:['\u2019](?:(?![{_CJK}])[^\W_])+)*)|(?P<other>\S)"
 )
 #: The five Vietnamese tones as combining marks: grave, acute, hook above, tilde, dot below.
@@ -28,7 +30,7 @@ _SILENT = set(
 
 @dataclass(frozen=True)
 class Token:
-    """A word, number, mark or symbol of a prompt.
+    """A word, number, point of time, mark or symbol of a prompt.
 
     start, end: its place in the cleaned text.  plain: case and accents folded.  exact: case folded, accents kept with
     the tone mark moved to the word's end, because both spellings of it (hoà, hòa) are in use.
@@ -80,6 +82,8 @@ def _token(match: re.Match[str], offset: int) -> Token | None:
         return Token(kind, start, end, written, written)
     if group == "number":
         return Token("number", start, end, written.replace(",", "."), written)
+    if group == "clock":
+        return Token("clock", start, end, written.casefold(), written.casefold())
     if group == "mention":
         return Token("mention", start, end, written.casefold(), written.casefold())
     bare = written.replace("'", "").replace("\u2019", "")
