@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from refilm.engines.effects.kernels import finish, flakes, lens, paint, table, warm
+from refilm.engines.effects.kernels import draw, finish, flakes, lens, paint, table, warm
 from refilm.engines.effects.kernels.kernel import Kernel
 from refilm.engines.effects.planes import flat
 
@@ -338,3 +338,30 @@ def test_cross_fade_touches_its_rows_only():
     assert np.abs(after[1] - (first[1].astype(float) + second[1]) / 2).max() <= 1
     assert (after[2] == second[2]).all()
     assert (after[3] == 7).all()
+
+
+def test_hatch_gates_by_tone_and_keeps_its_share():
+    """Dark tones are hatched and light ones are bare paper; ink is black; a share of 0 leaves the picture."""
+    w, h = 32, 8
+    tone, ink = np.full((h, w), 250, np.uint8), np.full((h, w), 255, np.uint8)
+    tone[:, 16:] = 40
+    ink[0] = 0
+    drift = np.zeros(4 * w * h, np.int16)
+    tile = np.full(16, 0x808080, np.uint32)
+    stroke = np.where(np.arange(256) < 128, 255, 0).astype(np.uint8)
+    layers = np.array([170, 1000, 200, 1024, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0], np.int32)
+    old, new, kept = plane(h, w), np.empty((h, w), np.uint8), np.empty((h, w), np.uint8)
+
+    for target, share in ((new, 256), (kept, 0)):
+        draw.hatch(
+            ink.reshape(-1), tone.reshape(-1), w, h, drift, 0, 0, 256, tile, 4, 0, stroke, layers, 0,
+            old.reshape(-1), w, target.reshape(-1), w, share,
+        )  # fmt: skip
+
+    assert (kept == old).all()
+    assert len(np.unique(new[1:, :16])) == 1
+    assert new[1, 0] > 220
+    # One period is four pixels: two bare, two drawn.
+    assert (new[1, 16:].reshape(-1, 4) == [new[1, 0]] * 2 + [new[1, 18]] * 2).all()
+    assert new[1, 18] < 100
+    assert new[0].max() < 45

@@ -34,6 +34,7 @@ EXPECTED = {
     "snow": "weather",
     "watercolour": "style",
     "cartoon": "style",
+    "pencil": "style",
     "vignette": "lens",
     "tilt_shift": "lens",
     "blur": "lens",

@@ -1,0 +1,103 @@
+"""The drawn, printed and modelled looks: textures that stay on things, states that a cut forgets."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from refilm.engines.effects.context import Context
+from refilm.engines.effects.drift import DriftFinder
+from refilm.engines.effects.operator import Setting
+
+SIZE = (320, 180)
+#: Looks with a texture that could slide over the picture.
+TEXTURED = ["pencil"]
+#: Looks that remember something from frame to frame.
+REMEMBERING = ["pencil"]
+
+
+def panned(frame, across, index):
+    """The frame, moved to the right by an even number of pixels; what leaves it returns on the left."""
+    planes = np.roll(frame.y, across, 1), np.roll(frame.u, across // 2, 1), np.roll(frame.v, across // 2, 1)
+    return type(frame)(*planes, index, Fraction(index, 25))
+
+
+def another_shot(frame, index):
+    """A frame that shares nothing with `frame`."""
+    return type(frame)(255 - frame.y[::-1], frame.v[::-1], frame.u[::-1], index, Fraction(index, 25))
+
+
+@pytest.mark.parametrize("name", TEXTURED)
+def test_texture_moves_with_the_camera(name, real_frames, run):
+    """After a pan the picture is the one from before it, moved: nothing is seen as through a dirty pane."""
+    [frame] = real_frames((640, 360), 1)
+
+    results = run([panned(frame, 4 * index, index) for index in range(7)], {name: {}})
+
+    inner = slice(60, 300), slice(120, 520)
+    first, last = results[0].y[inner].astype(int), np.roll(results[-1].y, -24, 1)[inner].astype(int)
+    stuck = np.abs(results[-1].y[inner].astype(int) - np.roll(results[0].y, 20, 1)[inner]).mean()
+    assert np.abs(first - last).mean() < 0.5 * stuck
+
+
+@pytest.mark.parametrize("name", REMEMBERING)
+def test_cut_forgets_the_shot_before(name, real_frames, run):
+    """The first frame after a cut is what it would be as the first frame of a clip."""
+    [frame] = real_frames(SIZE, 1)
+    other = another_shot(frame, 3)
+    shot = [panned(frame, 0, index) for index in range(3)]
+
+    after_cut = run([*shot, other], {name: {}})[-1]
+    alone = run([other], {name: {}})[-1]
+
+    assert (after_cut.y == alone.y).all()
+    assert (after_cut.u == alone.u).all()
+
+
+@pytest.mark.parametrize("name", REMEMBERING)
+def test_still_picture_stands_still(name, real_frames, run):
+    """A still shot becomes a still picture: the texture does not boil."""
+    [frame] = real_frames(SIZE, 1)
+
+    results = run([panned(frame, 0, index) for index in range(6)], {name: {}})
+
+    assert np.abs(results[-1].y.astype(int) - results[-2].y).mean() < 0.3
+
+
+def test_drift_follows_things_and_the_camera(real_frames):
+    """The coordinates of a place are what they were where it was before, for a pan and for the life of both layers."""
+    [frame] = real_frames((640, 360), 1)
+    context, finder = Context((640, 360), 1), DriftFinder(Setting((640, 360), frame_rate=Fraction(4)))
+    weights = []
+
+    for index in range(12):
+        context.start(panned(frame, 4 * index, index))
+        drift = finder.update(context)
+        weights.append(drift.weight)
+
+    inner = drift.fields[40:140, 60:260]
+    assert drift.base[0] == pytest.approx(-44, abs=4)
+    assert np.abs(inner[..., [0, 2]] + drift.base[0] + 44).mean() < 2
+    assert weights == [1.0, 0.75, 0.5, 0.25, 0.0, 0.25, 0.5, 0.75, 1.0, 0.75, 0.5, 0.25]
+
+
+@pytest.mark.parametrize("name", REMEMBERING)
+def test_weaker_look_keeps_more_of_the_photograph(name, real_frames, run):
+    """At the least strength the luma stays nearer to the source than at full strength."""
+    frames = real_frames(SIZE, 2)
+
+    weak, full = (run(frames, {name: {"strength": strength}})[-1].y.astype(int) for strength in (0.3, 1.0))
+
+    assert np.abs(weak - frames[-1].y).mean() < np.abs(full - frames[-1].y).mean()
+
+
+def test_pencils_come_in_graphite_and_in_colour(real_frames, run):
+    """Graphite is neutral; coloured pencils keep the hues of the picture."""
+    frames = real_frames(SIZE, 1)
+
+    graphite, coloured = (run(frames, {"pencil": {"colour": colour}})[0] for colour in (False, True))
+
+    assert (graphite.u == 128).all()
+    assert np.corrcoef(coloured.u.reshape(-1), frames[0].u.reshape(-1))[0, 1] > 0.8
