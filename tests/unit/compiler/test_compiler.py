@@ -5,7 +5,14 @@ from typing import Any
 import pytest
 
 from refilm.engines.effects.compiler import compile_prompt, explain
+from refilm.engines.effects.operators import OPERATORS
 from refilm.engines.effects.plan import Plan
+
+
+def needs(*operators: str) -> pytest.MarkDecorator:
+    """Skip where the registry lacks one of the operators: their words come before them."""
+    missing = sorted(set(operators) - set(OPERATORS))
+    return pytest.mark.skipif(bool(missing), reason=f"not in the registry: {missing}")
 
 
 def parameters(plan: Plan) -> dict[str, dict[str, Any]]:
@@ -157,11 +164,26 @@ def test_a_typing_error_is_read_and_noted() -> None:
 
 
 def test_references() -> None:
-    """The colours of a reference need one, its style is refused with a proposal, and no words mean its colours."""
+    """The colours of a reference need one, a prompt speaks of one, and no words mean its colours."""
     assert "send a reference picture" in compile_prompt("match @ref").refused[0].reason
-    assert "colours" in compile_prompt("in the style of the reference image", references=1).refused[0].reason
     assert [step.operator for step in compile_prompt(" \n", references=1).steps] == ["color_transfer"]
     assert compile_prompt("use the colours of @image2", references=2).refused
+
+
+def test_of_two_named_references_the_second_is_refused() -> None:
+    """Only the first picture is used; a second name in the prompt is not taken for the first."""
+    plan = compile_prompt("the colours of @sunset, then the colours of @beach", references=2)
+
+    assert [step.clause for step in plan.steps] == ["the colours of @sunset"]
+    assert "only the first" in plan.refused[0].reason
+
+
+@needs("patch_style")
+@pytest.mark.parametrize("prompt", ["in the style of the reference image", "paint it like @ref", "with @ref's texture"])
+def test_the_style_of_a_reference_repaints_the_clip(prompt: str) -> None:
+    """Style, brushwork and painting verbs mean the reference's style; without a reference they are refused."""
+    assert parameters(compile_prompt(prompt, references=1)) == {"patch_style": {}}
+    assert "send a reference picture" in compile_prompt(prompt).refused[0].reason
 
 
 def test_an_empty_prompt_asks_for_nothing() -> None:
@@ -171,10 +193,123 @@ def test_an_empty_prompt_asks_for_nothing() -> None:
 
 def test_unreleased_looks_name_the_nearest() -> None:
     """An unknown look is not replaced by another; the reason proposes one."""
-    plan = compile_prompt("oil painting")
+    plan = compile_prompt("stained glass")
 
     assert plan.steps == ()
-    assert plan.refused[0].reason == ("not in this release: oil painting; the nearest that can be had is watercolour")
+    assert plan.refused[0].reason == (
+        "not in this release: mosaic and stained glass; the nearest that can be had is watercolour"
+    )
+
+
+def test_blurring_the_background_is_refused_with_a_proposal() -> None:
+    """The engine knows no front and back; it proposes what comes near."""
+    for prompt in ("blur the background", "shallow depth of field", "desenfoca el fondo", "背景虚化", "xóa phông"):
+        plan = compile_prompt(prompt)
+
+        assert plan.steps == (), prompt
+        assert "tilt-shift" in plan.refused[0].reason
+
+
+@pytest.mark.parametrize(
+    "time", ["from 2 s to 4 s", "in the first three seconds", "after 00:05", "at 3s", "at 1:02:30"]
+)
+def test_times_are_refused_with_their_reason(time: str) -> None:
+    """A look covers the whole clip, and the reason says so; decades are no times."""
+    plan = compile_prompt(f"make it sepia {time}")
+
+    assert plan.steps == ()
+    assert "parts of its time" in plan.refused[0].reason
+    assert compile_prompt("a 70s look").steps
+
+
+def test_what_stands_before_into_describes_the_clip() -> None:
+    """It is not asked for, whether it can be had or not; what is to vanish from the clip is refused."""
+    for prompt in ("turn this daytime footage into night", "change it from day to night", "turn the cartoon to night"):
+        plan = compile_prompt(prompt)
+
+        assert [step.operator for step in plan.steps] == ["night"], prompt
+        assert plan.refused == ()
+    for prompt in ("turn the snow into sepia", "turn the blue into sepia", "turn the night into day"):
+        assert compile_prompt(prompt).steps == (), prompt
+
+
+@pytest.mark.parametrize(
+    ("prompt", "amount"),
+    [
+        ("boost the colours", None),
+        ("boost the colors a little", 0.175),
+        ("reduce the colours by 20 %", -0.2),
+        ("there is too much colour", -0.4725),
+        ("sube los colores", None),
+        ("增强色彩", None),
+        ("giảm màu sắc", -0.35),
+    ],
+)
+def test_more_colours_are_more_saturation(prompt: str, amount: float | None) -> None:
+    """An aspect that is a measure goes up and down without a look beside it."""
+    assert parameters(compile_prompt(prompt)) == {"saturation": {} if amount is None else {"amount": amount}}
+
+
+@pytest.mark.parametrize(
+    ("operator", "prompt", "expected"),
+    [
+        ("rain", "a light drizzle", {"density": 0.5}),
+        ("rain", "heavy rain", {"density": 1.35}),
+        ("rain", "lluvia muy fuerte", {"density": 1.35}),
+        ("fog", "sương mù nhẹ", {"density": 0.5}),
+        ("fog", "thick fog", {"density": 1.35}),
+        ("pencil", "coloured pencil drawing", {"colour": True}),
+        ("pencil", "铅笔素描", {}),
+        ("mirror", "flip it upside down", {"direction": "vertical"}),
+        ("mirror", "flip the video horizontally", {}),
+        ("pixel_art", "chunky pixels", {"block": 9.6}),
+        ("golden_hour", "golden hour from the left", {"side": "left"}),
+        ("blur", "blur it slightly", {"amount": 0.25}),
+        ("sharpen", "70 % sharper", {"amount": 0.35}),
+        ("vhs", "extreme VHS", {"strength": 1.5}),
+        ("winter", "winter with heavy snow", {"density": 1.35}),
+    ],
+)
+def test_what_the_words_set(operator: str, prompt: str, expected: dict[str, Any]) -> None:
+    """Strength, direction, side and colour of the looks, wherever the words stand."""
+    if operator not in OPERATORS:
+        pytest.skip(f"{operator} is not in the registry")
+
+    plan = compile_prompt(prompt)
+
+    assert parameters(plan) == {operator: expected}
+    assert plan.refused == ()
+
+
+@needs("noir")
+def test_noir_leaves_no_room_for_colours() -> None:
+    """What noir contains is left out; what it would undo is refused."""
+    contained, undone = compile_prompt("noir, black and white"), compile_prompt("noir, purple tint")
+
+    assert [step.operator for step in contained.steps] == ["noir"]
+    assert contained.refused == ()
+    assert [step.operator for step in undone.steps] == ["noir"]
+    assert "nothing of it would be left" in undone.refused[0].reason
+
+
+@needs("sharpen", "blur")
+def test_a_complaint_gives_way_to_the_wish() -> None:
+    """ "It looks blurry, sharpen it" is one wish."""
+    plan = compile_prompt("it is blurry, sharpen it")
+
+    assert [step.operator for step in plan.steps] == ["sharpen"]
+    assert plan.refused == ()
+
+
+@needs("fog", "golden_hour", "tilt_shift")
+def test_limits_are_told() -> None:
+    """What is only approximate says so in its note."""
+    notes = {step.operator: step.note for step in compile_prompt("golden hour with fog and tilt-shift").steps}
+
+    assert "guessed" in notes["fog"]
+    assert "stay where they are" in notes["golden_hour"]
+    assert "band" in notes["tilt_shift"]
+    assert "blue sky" in compile_prompt("night").steps[0].note
 
 
 def test_explain_says_each_step_and_each_refusal() -> None:

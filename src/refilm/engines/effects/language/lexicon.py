@@ -38,6 +38,7 @@ class Look:
 
     less: the look that "less" of this one is, "" where less of it cannot be had.  note: how the words are understood
     where that is not obvious.  thing: also the name of an object that can stand in a scene ("a cartoon").
+    tool: a thing that with an article is nothing else ("a pencil").
     matter: named by a noun that can be listed ("snow"), not a quality of the picture ("dark").
     axis: a measure that goes up and down ("contrast"), so that "less contrast and saturation" is less of both.
     absorbs: looks, had or not, whose words only describe this one where both stand in a clause ("vintage sepia",
@@ -49,6 +50,7 @@ class Look:
     less: str = ""
     note: str = ""
     thing: bool = False
+    tool: bool = False
     matter: bool = False
     axis: bool = False
     absorbs: frozenset[str] = frozenset()
@@ -114,10 +116,13 @@ class Language:
 
 @dataclass(frozen=True)
 class Lexicon:
-    """All of it. topics: topic -> reason for refusing.  unreleased: name -> reason.  order: which operators of one
-    stage work first.  exclusive: groups of operators of which a clip takes one.  undoes: operator -> those that leave nothing beside it.
-    measures: an aspect of the picture -> the look that more of it is ("boost the colours").
-    courses: what is not in this release and tells how a clip runs, not how it looks."""
+    """All of it.
+
+    topics: topic -> reason for refusing.  unreleased: name -> reason.  courses: those unreleased that tell how a clip
+    runs, not how it looks.  order: which operators of one stage work first.  exclusive: groups of operators of which a
+    clip takes one.  undoes: operator -> those that leave nothing beside it.  measures: an aspect of the picture -> the
+    look that more of it is ("boost the colours").
+    """
 
     looks: Mapping[str, Look]
     topics: Mapping[str, str]
@@ -128,6 +133,10 @@ class Lexicon:
     measures: Mapping[str, str]
     courses: frozenset[str]
     languages: Mapping[str, Language]
+
+    def is_tint(self, look: str) -> bool:
+        """Whether a look is, among other things, the name of a colour."""
+        return any(step.operator == "tint" for step in self.looks[look].steps)
 
 
 @cache
@@ -236,7 +245,7 @@ def _look(name: str, row: Mapping[str, Any]) -> Look:
     steps = tuple(
         Ingredient(step["operator"], float(step.get("scale", 1.0)), step.get("parameters", {})) for step in row["steps"]
     )
-    flags = {flag: bool(row.get(flag)) for flag in ("thing", "matter", "axis")}
+    flags = {flag: bool(row.get(flag)) for flag in ("thing", "tool", "matter", "axis")}
     return Look(
         name, steps, row.get("less", ""), row.get("note", ""), absorbs=frozenset(row.get("absorbs", ())), **flags
     )

@@ -12,19 +12,20 @@ from itertools import pairwise
 from typing import Any
 
 from refilm.engines.effects.language.clauses import Clause
-from refilm.engines.effects.language.lexicon import REPAINT, Lexicon
+from refilm.engines.effects.language.lexicon import REPAINT, Lexicon, Look
 from refilm.engines.effects.language.phrases import Piece
+from refilm.engines.effects.language.turning import target, why_not_turned, without_noise
 
 #: What an engine that redraws nothing keeps anyway, so that asking to keep it costs nothing.
 _KEPT_ANYWAY = {"person", "motion", "sound", "composition", "rest", "text", "object"}
-_ASIDE = {"filler", "whole", "take", "article", "states", "particle", "into"}
-_BY_THE_WAY = {"filler", "aspect", "percent", "intensity", "more", "article", "states", "whole", "into"}
+_ASIDE = {"filler", "simile", "whole", "take", "article", "states", "particle", "into"}
+_BY_THE_WAY = {"filler", "simile", "aspect", "percent", "intensity", "more", "article", "states", "whole", "into"}
 #: The aspects that a grade leaves alone: who asks to keep the lighting does not mind another tint.
 _LIGHT = {"lighting"}
 REFERENCE = "reference_colours"
 REFERENCE_STYLE = "reference_style"
-#: What may be said of a clip before "into": how it looks now.
-_DESCRIPTIVE = {"looks", "unreleased", "companion"}
+#: How many strange words a comparison may carry, and how many letters the name of what it compares with has at least.
+_MOST_EMBROIDERY, _UNMISTAKABLE = 3, 7
 #: The operators that change colours only, so that their words describe the colours of a reference.
 _GRADES = {
     "brightness", "contrast", "saturation", "warm", "cool", "black_and_white", "sepia", "teal_orange", "fade", "tint",
@@ -87,10 +88,10 @@ def read_clause(clause: Clause, lexicon: Lexicon, *, nearby: Set[str], reference
         constraint = read_constraint(clause, lexicon)
         if constraint is not None:
             return constraint
-    reason = _why_not_turned(clause, lexicon)
+    reason = why_not_turned(clause, lexicon)
     if reason:
         return Reading(clause, reason=reason)
-    whole, clause = clause, _without_noise(_target(clause, lexicon), lexicon)
+    whole, clause = clause, without_noise(target(clause, lexicon), lexicon)
     reading = _read_wish(clause, lexicon, nearby=nearby, references=references, mention=mention)
     return replace(reading, clause=whole)
 
@@ -133,7 +134,7 @@ def read_constraint(clause: Clause, lexicon: Lexicon) -> Reading | None:
     strange = clause.of("unknown", "number", "mention", "refer")
     if strange or not topics <= _KEPT_ANYWAY or (topics & {"person", "object"} and (looks or clause.has("aspect"))):
         return Reading(clause, reason=lexicon.topics["part"], constraint=True)
-    if _has_tint(clause.of("looks"), lexicon):
+    if any(lexicon.is_tint(piece.value) for piece in clause.of("looks")):
         return Reading(clause, reason=lexicon.topics["part"], constraint=True)
     if looks and not topics and not all(look.matter or look.axis for look in looks):
         return None
@@ -156,18 +157,41 @@ def _unaccounted(clause: Clause, lexicon: Lexicon, nearby: Set[str]) -> tuple[Pi
             or (piece.kind == "companion" and not piece.value & explained)
         ):
             strange.append(piece)
+    if len(strange) <= _MOST_EMBROIDERY and all(_is_embroidery(piece, clause) for piece in strange):
+        strange = []
     return (*strange, *_things(clause, lexicon))
 
 
+def _is_embroidery(strange: Piece, clause: Clause) -> bool:
+    """Whether a strange word only embroiders a comparison with something unmistakable: "like that music video by A-ha".
+
+    The word after "of" is what a picture shows, and no embroidery: "like an oil painting of Napoleon".
+    """
+    kinds = [piece.kind for piece in clause.pieces]
+    if strange.kind not in ("unknown", "companion") or "simile" not in kinds or "add" in kinds:
+        return False
+    after = clause.pieces[kinds.index("simile") :]
+    named = any(
+        piece.kind == "looks" and piece.words > 1 and piece.end - piece.start >= _UNMISTAKABLE for piece in after
+    )
+    shown = any(before.value == "of" and piece is strange for before, piece in pairwise(clause.pieces))
+    return named and strange in after and not shown
+
+
 def _things(clause: Clause, lexicon: Lexicon) -> tuple[Piece, ...]:
-    """Looks that here name an object: "add a cartoon", "make the cartoon darker"."""
+    """Looks that here name an object: "add a cartoon", "make the cartoon darker", "a pencil"."""
     if clause.has("aspect", "style"):
         return ()
     inserted = clause.has("add") and clause.has("article")
+
+    def names_object(before: Piece, look: Look) -> bool:
+        pointed = before.value in ("the", "this") or (look.tool and before.kind == "article")
+        return look.thing and (inserted or pointed)
+
     return tuple(
         piece
         for before, piece in pairwise(clause.pieces)
-        if piece.kind == "looks" and lexicon.looks[piece.value].thing and (inserted or before.value in ("the", "this"))
+        if piece.kind == "looks" and names_object(before, lexicon.looks[piece.value])
     )
 
 
@@ -231,57 +255,6 @@ def _recolours(clause: Clause, others: list[Piece]) -> bool:
 
 #: Particles that turn a measure down; their counterparts only strengthen a verb.
 _DOWN = {"down", "xuống"}
-
-
-def _why_not_turned(clause: Clause, lexicon: Lexicon) -> str:
-    """Why what stands before "into" cannot become what stands after it, "" where it can, or where nothing is turned."""
-    turn = _turn(clause)
-    if turn is None:
-        return ""
-    before, after = clause.pieces[:turn], clause.pieces[turn + 1 :]
-    for position, piece in enumerate(before):
-        described = position + 1 < len(before) and before[position + 1].kind == "whole"
-        if piece.kind == "looks" and not described:
-            if lexicon.looks[piece.value].matter:
-                return lexicon.topics["remove"]  # "turn the rain into snow"
-            if _has_tint((piece,), lexicon):
-                return lexicon.topics["object"]  # "turn the blue into green"
-    aimed = any(piece.kind in ("looks", "unreleased", "refer", "mention", "percent", "topics") for piece in after)
-    # "Give a sepia look to the video" names its look before the word.
-    given = clause.pieces[turn].value == "to" and any(piece.kind == "whole" for piece in after)
-    return "" if aimed or given else lexicon.topics["no_look"]
-
-
-def _turn(clause: Clause) -> int | None:
-    """The position of the "into" that the clause turns on, None where it has none that matters."""
-    turns = [position for position, piece in enumerate(clause.pieces) if piece.kind == "into"]
-    if not turns or clause.has("add", "take"):
-        return None
-    described = any(piece.kind in ("looks", "unreleased") for piece in clause.pieces[: turns[-1]])
-    return turns[-1] if described else None
-
-
-def _target(clause: Clause, lexicon: Lexicon) -> Clause:
-    """The clause without what its clip is told to look like now: "turn this daytime cartoon into ..."."""
-    turn = _turn(clause)
-    if turn is None or not any(piece.kind in ("looks", "unreleased", "refer") for piece in clause.pieces[turn + 1 :]):
-        return clause
-    kept = tuple(
-        piece for piece in clause.pieces[:turn] if piece.kind not in _DESCRIPTIVE or piece.value in lexicon.courses
-    )
-    return replace(clause, pieces=(*kept, *clause.pieces[turn + 1 :]))
-
-
-def _without_noise(clause: Clause, lexicon: Lexicon) -> Clause:
-    """The clause without words of looks that cannot be had, where a look beside them says enough ("a rainy day")."""
-    absorbed = {name for piece in clause.of("looks") for name in lexicon.looks[piece.value].absorbs}
-    kept = tuple(piece for piece in clause.pieces if piece.kind != "unreleased" or piece.value not in absorbed)
-    return replace(clause, pieces=kept)
-
-
-def _has_tint(pieces: tuple[Piece, ...], lexicon: Lexicon) -> bool:
-    looks = [lexicon.looks[piece.value] for piece in pieces if piece.kind == "looks"]
-    return any(step.operator == "tint" for look in looks for step in look.steps)
 
 
 def _read_looks(clause: Clause, lexicon: Lexicon) -> Reading:
@@ -386,7 +359,9 @@ def _loose_strength(clause: Clause) -> tuple[float | None, float | None]:
 
 def _before_look(clause: Clause, position: int) -> bool:
     following: tuple[Any, ...] = clause.pieces[position + 1 :]
-    return next((piece.kind == "looks" for piece in following if piece.kind not in ("filler", "strength")), False)
+    return next(
+        (piece.kind == "looks" for piece in following if piece.kind not in ("filler", "simile", "strength")), False
+    )
 
 
 def _typo_note(piece: Piece) -> str:

@@ -22,13 +22,15 @@ _MOST_TYPOS = 12
 class Piece:
     """A phrase of the prompt. kind and value: as its `Entry`, or "unknown", "number", "mention".
 
-    start, end: its place in the cleaned text.  read_as: the word that a typo was taken for.  borrowed: as its `Entry`.
+    start, end: its place in the cleaned text.  words: how many it has.  read_as: the word that a typo was taken for.
+    borrowed: as its `Entry`.
     """
 
     kind: str
     value: Any
     start: int
     end: int
+    words: int = 1
     read_as: str = ""
     borrowed: bool = False
 
@@ -47,7 +49,9 @@ def cover(tokens: Sequence[Token], language: Language, *, exactly: bool) -> tupl
         found = trie.longest(words, at)
         end, entry = found if found is not None else (at + 1, _left_over(tokens[at]))
         read_as = " ".join(words[position] for position in range(at, end) if position in slips)
-        pieces.append(Piece(entry.kind, entry.value, tokens[at].start, tokens[end - 1].end, read_as, entry.borrowed))
+        pieces.append(
+            Piece(entry.kind, entry.value, tokens[at].start, tokens[end - 1].end, end - at, read_as, entry.borrowed)
+        )
         at = end
     return tuple(pieces)
 

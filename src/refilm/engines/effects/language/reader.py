@@ -27,9 +27,7 @@ def read(tokens: Sequence[Token], text: str, lexicon: Lexicon, *, references: in
         nearby = {piece.value for position in sentence for piece in clauses[position].of("looks")}
         heard: list[Reading] = []
         for position in sentence:
-            reading = read_clause(
-                clauses[position], lexicon, nearby=nearby, references=references, mention=mention
-            )
+            reading = read_clause(clauses[position], lexicon, nearby=nearby, references=references, mention=mention)
             if heard:
                 reading = _inherit(heard, reading, lexicon)
             heard.append(reading)
@@ -47,14 +45,15 @@ def _pieces(tokens: tuple[Token, ...], lexicon: Lexicon) -> tuple[Piece, ...]:
     def reading(stretch: Sequence[Token], name: str) -> tuple[Piece, ...]:
         return cover(stretch, lexicon.languages[name], exactly=exactly and name == "vi")
 
-    ranked = sorted(LANGUAGES, key=lambda name: _strange(reading(tokens, name)))
+    ranked = sorted(LANGUAGES, key=lambda name: _strangeness(reading(tokens, name)))
     pieces: list[Piece] = []
     for stretch in _stretches(tokens):
-        pieces += min((reading(stretch, name) for name in ranked), key=_strange)
+        readings = [reading(stretch, name) for name in ranked]
+        pieces += min(readings, key=_strangeness)
     return tuple(pieces)
 
 
-def _strange(pieces: Sequence[Piece]) -> int:
+def _strangeness(pieces: Sequence[Piece]) -> int:
     """How badly a reading explains a text: unknown words count most, then words that only refusals know or that come
     from another language ("winter hat" is no winter with Vietnamese grain)."""
     unknown = sum(piece.kind == "unknown" for piece in pieces)

@@ -88,38 +88,46 @@ def _parameters(ingredient: Ingredient, wish: Wish, spec: OperatorSpec) -> dict[
     else:
         value *= next((factor for factor in (wish.amount, wish.factor) if factor is not None), 1.0)
     if value != usual:
-        value = min(high, max(low, value))
-        parameters[name] = round(value) if isinstance(parameter.default, int) else round(value, 4)
+        parameters[name] = round(min(high, max(low, value)), 4)
     return parameters
 
 
 def _place(candidate: _Candidate, kept: list[_Candidate], lexicon: Lexicon, specs: Specs) -> str:
     """Put the candidate beside those kept, or say why it cannot be."""
-    new = candidate.step
-    for position, (old, part) in enumerate((each.step, each.part) for each in kept):
-        if new.operator == old.operator:
-            if not part and candidate.part:
-                return "asked for by name already"
-            if not _agree(new, old, specs) and kept[position].stated and not candidate.stated:
-                # "The clip is dark, brighten it": what was told is what should change.
-                kept[position] = candidate
-                return ""
-            if not _agree(new, old, specs):
-                return f"it contradicts “{old.clause}”, which was asked for before; only one of them can be done"
-            kept[position] = _Candidate(_merge(old, new, specs), part and candidate.part)
+    for position, other in enumerate(kept):
+        same = candidate.step.operator == other.step.operator
+        if same and candidate.part and not other.part:
+            return "asked for by name already"
+        if same and _agree(candidate.step, other.step, specs):
+            kept[position] = _Candidate(_merge(other.step, candidate.step, specs), other.part and candidate.part)
             return ""
-        if any({new.operator, old.operator} <= group for group in lexicon.exclusive):
-            return f"it cannot be had together with “{old.clause}”; ask for one of them"
-        if _undone(new, old, lexicon):
-            return f"nothing of it would be left beside “{old.clause}”"
+        reason = _clash(candidate.step, other.step, lexicon)
+        if reason and other.stated and not candidate.stated:
+            # "The clip is dark, brighten it": what was told is what should change.
+            del kept[position]
+            return _place(candidate, kept, lexicon, specs)
+        if reason:
+            return reason
     kept.append(candidate)
     return ""
+
+
+def _clash(new: Step, old: Step, lexicon: Lexicon) -> str:
+    """Why two steps cannot stand side by side, "" where they can."""
+    if new.operator == old.operator:
+        return f"it contradicts “{old.clause}”, which was asked for before; only one of them can be done"
+    if any({new.operator, old.operator} <= group for group in lexicon.exclusive):
+        return f"it cannot be had together with “{old.clause}”; ask for one of them"
+    return f"nothing of it would be left beside “{old.clause}”" if _undone(new, old, lexicon) else ""
 
 
 def _agree(new: Step, old: Step, specs: Specs) -> bool:
     """Whether two steps of one operator can be one: nothing set to two values, and the same direction."""
     main = _main(specs[new.operator])
-    if any(name != main and old.parameters[name] != new.parameters[name] for name in new.parameters.keys() & old.parameters.keys()):
+    if any(
+        name != main and old.parameters[name] != new.parameters[name]
+        for name in new.parameters.keys() & old.parameters.keys()
+    ):
         return False
     if not main:
         return True

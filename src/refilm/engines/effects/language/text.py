@@ -16,7 +16,7 @@ Kind = Literal["word", "number", "clock", "mention", "mark", "symbol"]
 _CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff"
 _TOKEN = re.compile(
     # A point of time: 00:05, 0:01:30, 3s, 2.5 s. Two digits and an s are a decade, "the 70s", unless they begin with 1.
-    rf"(?P<mention>@[\w][\w-]*)|(?P<clock>(?:\d{{1,2}}(?::[0-5]\d){{1,2}}|1?\d(?:[.,]\d+)?s(?:ecs?)?)(?![^\W{_CJK}]))"
+    rf"(?P<mention>@[\w][\w-]*)(?:['\u2019]s(?!\w))?|(?P<clock>(?:\d{{1,2}}(?::[0-5]\d){{1,2}}|1?\d(?:[.,]\d+)?s(?:ecs?)?)(?![^\W{_CJK}]))"
     rf"|(?P<number>\d+(?:[.,]\d+)?(?![^\W{_CJK}]))|(?P<cjk>[{_CJK}])"
     rf"|(?P<word>(?:(?![{_CJK}])[^\W_])+(?:['\u2019](?:(?![{_CJK}])[^\W_])+)*)|(?P<other>\S)"
 )
@@ -85,7 +85,8 @@ def _token(match: re.Match[str], offset: int) -> Token | None:
     if group == "clock":
         return Token("clock", start, end, written.casefold(), written.casefold())
     if group == "mention":
-        return Token("mention", start, end, written.casefold(), written.casefold())
+        name = match["mention"].casefold()
+        return Token("mention", start, end, name, name)
     bare = written.replace("'", "").replace("\u2019", "")
     return Token("word", start, end, fold(bare), exact(bare))
 
