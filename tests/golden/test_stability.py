@@ -16,6 +16,8 @@ from refilm.engines.effects.operators import OPERATORS
 BOUNDS = {"cartoon": 1.25, "watercolour": 1.6, "night": 1.25, "vignette": 1.25}
 #: Crisper detail is crisper unrest: the source's own noise and compression are sharpened with it.
 BOUNDS |= {"sharpen": 1.7}
+#: Ink and dots are hard; the screen of large pixels stands still while things move behind it.
+BOUNDS |= {"comic": 2.5, "pixel_art": 2.0}
 #: Particles and grain move against the picture by their nature. Snow is measured by its light alone, grain by itself.
 GRAIN_BOUND = 6.0
 
@@ -57,7 +59,7 @@ def gain(source, result):
 
 
 #: Operators whose particles or grain are measured apart from their light.
-LAID_OVER = {"snow", "film_grain", "noir"}
+LAID_OVER = {"snow", "winter", "rain", "film_grain", "noir"}
 #: Hatching, dots and bristles are fine, strong textures: a tenth of a pixel between our flow and the one of this
 #: measure is seen in them. They are bounded as a whole here, and what lies under them by its own test.
 TEXTURED = {"pencil": 3.9}
@@ -75,14 +77,26 @@ def test_operator_adds_little_to_the_motion(name, pictures, paths):
     assert ratio <= (BOUNDS | TEXTURED).get(name, 1.25)
 
 
-def test_light_of_snow_is_steady(pictures, paths, monkeypatch):
+@pytest.mark.parametrize("name", ["snow", "winter"])
+def test_light_of_snow_is_steady(name, pictures, paths, monkeypatch):
     """Without its flakes, snow is a grade like any other."""
     from refilm.engines.effects.planes import copy
     from refilm.engines.effects.snowfall import Snowfall
 
     monkeypatch.setattr(Snowfall, "apply", lambda self, context, before, after: copy(before, after))
 
-    result = rendering.render(pictures, "snow")
+    result = rendering.render(pictures, name)
+
+    assert warped_error(result, paths) <= 1.25 * warped_error(pictures, paths) * gain(pictures, result)
+
+
+def test_light_of_rain_is_steady(pictures, paths, monkeypatch):
+    """Without its drops, rain is dim light and haze that follow the picture."""
+    from refilm.engines.effects.rainfall import Rainfall
+
+    monkeypatch.setattr(Rainfall, "apply", lambda self, context, after: None)
+
+    result = rendering.render(pictures, "rain")
 
     assert warped_error(result, paths) <= 1.25 * warped_error(pictures, paths)
 

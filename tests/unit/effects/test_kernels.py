@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from refilm.engines.effects.kernels import draw, finish, flakes, lens, paint, table, warm
+from refilm.engines.effects.kernels import draw, finish, flakes, lens, paint, streaks, table, warm
 from refilm.engines.effects.kernels.kernel import Kernel
 from refilm.engines.effects.planes import flat
 
@@ -365,3 +365,76 @@ def test_hatch_gates_by_tone_and_keeps_its_share():
     assert (new[1, 16:].reshape(-1, 4) == [new[1, 0]] * 2 + [new[1, 18]] * 2).all()
     assert new[1, 18] < 100
     assert new[0].max() < 45
+
+
+@pytest.mark.parametrize(("across", "down"), [(3, 24), (24, 3), (-20, 18), (0, 0.2)])
+def test_a_stroke_covers_its_line_and_nothing_else(across, down):
+    """Along the line the level is reached, beyond its reach nothing changes, whatever the direction."""
+    before = plane(40, 50, 20, 120)
+    after = before.copy()
+    stroke = np.array([[25, 8, across, down, 1.5, 1.0, 220, 0]], np.float32)
+
+    streaks.draw(after.reshape(-1), 50, stroke.reshape(-1), 1, 50, 40)
+
+    j, i = np.mgrid[0:40, 0:50]
+    q = np.clip(((i - 25) * across + (j - 8) * down) / (across**2 + down**2), 0, 1)
+    distance = np.hypot(i - 25 - q * across, j - 8 - q * down)
+    assert (after[distance > 2.01] == before[distance > 2.01]).all()
+    assert (after[distance < 0.99] >= 218).all()
+
+
+def test_strokes_lighten_or_darken_by_their_level():
+    """A light stroke spares what is lighter, a dark one what is darker, and a tapered one ends in nothing."""
+    before = np.repeat(np.array([[20, 230]], np.uint8), 12, 0)
+    light, dark = before.copy(), before.copy()
+
+    streaks.draw(light.reshape(-1), 2, np.array([-2, 0, 6, 11, 9, 1, 200, 0], np.float32), 1, 2, 12)
+    streaks.draw(dark.reshape(-1), 2, np.array([-2, 0, 6, 11, 9, 1, 40, 0], np.float32), 1, 2, 12)
+
+    assert (light[4:8] == (200, 230)).all()
+    assert (dark[4:8] == (20, 40)).all()
+
+    line = np.full((1, 30), 50, np.uint8)
+    streaks.draw(line.reshape(-1), 30, np.array([2, 0, 26, 0, 2, 1, 200, 1], np.float32), 1, 30, 1)
+    assert line[0, 15] > 195
+    assert line[0, 2] < 60
+    assert line[0, 28] < 60
+
+
+def test_strokes_outside_the_picture_are_harmless():
+    """Strokes beyond every edge touch nothing."""
+    before = plane(8, 8)
+    after = before.copy()
+    strokes = np.array([[x, y, 5, 9, 1, 1, 220, 0] for x in (-60, 2, 90) for y in (-70, 60)], np.float32)
+
+    streaks.draw(after.reshape(-1), 8, strokes.reshape(-1), len(strokes), 8, 8)
+
+    assert (after == before).all()
+
+
+def test_nearest_prefers_what_a_cell_had():
+    """A cell takes the nearest colour, and leaves its old one only for one that is clearly nearer."""
+    palette = np.array([[0, 0, 0], [100, 0, 0], [0, 200, 0]], np.int32)
+    cells = np.array([[90, 0, 0], [55, 0, 0], [55, 0, 0], [10, 190, 5]], np.int32)
+    label = np.array([255, 255, 0, 1], np.uint8)
+
+    draw.nearest(cells.reshape(-1), 4, palette.reshape(-1), 3, label, 2000)
+
+    assert label.tolist() == [1, 1, 0, 2]
+
+
+def test_halftone_prints_dots_in_the_mid_tones():
+    """Where the waves meet there are dots; where they cancel there are none; lines are ink."""
+    tone, ink = np.full((1, 3), 116, np.uint8), np.array([[255, 255, 0]], np.uint8)
+    across, down = np.array([1024, -1024, 1024], np.int32), np.array([1024], np.int32)
+    printed, spread = np.full(256, 200, np.uint8), np.full(256, 100, np.uint8)
+    old, new, kept = plane(1, 3), np.empty((1, 3), np.uint8), np.empty((1, 3), np.uint8)
+
+    for target, share in ((new, 256), (kept, 0)):
+        draw.halftone(
+            tone.reshape(-1), ink.reshape(-1), 3, 1, across, down, printed, spread, old.reshape(-1), 3,
+            target.reshape(-1), 3, share,
+        )  # fmt: skip
+
+    assert np.abs(new[0].astype(int) - [100, 200, 18]).max() <= 1
+    assert (kept == old).all()

@@ -35,6 +35,8 @@ EXPECTED = {
     "watercolour": "style",
     "cartoon": "style",
     "pencil": "style",
+    "pixel_art": "style",
+    "comic": "style",
     "vignette": "lens",
     "tilt_shift": "lens",
     "blur": "lens",

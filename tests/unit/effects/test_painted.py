@@ -9,13 +9,16 @@ import pytest
 
 from refilm.engines.effects.context import Context
 from refilm.engines.effects.drift import DriftFinder
+from refilm.engines.effects.executor import Executor
 from refilm.engines.effects.operator import Setting
+from refilm.engines.effects.plan import Plan, Step
+from refilm.engines.effects.planes import Buffer
 
 SIZE = (320, 180)
 #: Looks with a texture that could slide over the picture.
-TEXTURED = ["pencil"]
+TEXTURED = ["pencil", "comic"]
 #: Looks that remember something from frame to frame.
-REMEMBERING = ["pencil"]
+REMEMBERING = ["pencil", "comic"]
 
 
 def panned(frame, across, index):
@@ -101,3 +104,25 @@ def test_pencils_come_in_graphite_and_in_colour(real_frames, run):
 
     assert (graphite.u == 128).all()
     assert np.corrcoef(coloured.u.reshape(-1), frames[0].u.reshape(-1))[0, 1] > 0.8
+
+
+def test_pixels_are_square_and_their_colours_few(real_frames, run):
+    """Every 6 x 6 square of a 720-row picture has one colour, and there are no more colours than asked for."""
+    [frame] = real_frames((1280, 720), 1)
+
+    [after] = run([frame], {"pixel_art": {"colours": 12.0}})
+
+    squares = after.y[:720, :1278].reshape(120, 6, 213, 6)
+    assert np.ptp(squares, axis=(1, 3)).max() == 0
+    colours = np.stack([after.y[::6, ::6][:, :213], after.u[::3, ::3][:, :213], after.v[::3, ::3][:, :213]], -1)
+    assert 6 < len(np.unique(colours.reshape(-1, 3), axis=0)) <= 12
+
+
+def test_pixels_without_samples_get_a_palette(real_frames):
+    """A clip whose colours nobody looked at is shown all the same."""
+    [frame] = real_frames((64, 64), 1)
+    executor, after = Executor(Plan((Step("pixel_art"),)), Setting((64, 64), seed=2)), Buffer.empty((64, 64))
+
+    executor.process(frame, after)
+
+    assert abs(after.y.mean() - frame.y.mean()) < 25

@@ -75,10 +75,15 @@ class Inking:
         self._sigma = max(0.6, 0.9 * scale), max(1.0, 1.6 * scale)
         self._gain = round(50 * 16 * strength)
 
-    def __call__(self, painted: Plane, steady: Plane, code: Code, *, threshold: int = 26) -> Plane:
-        """The outlines: 255 paper, 0 ink.  threshold: 1/16 levels; lower draws more."""
+    def __call__(
+        self, painted: Plane, steady: Plane, code: Code, *, threshold: int = 26, fine_share: float = 0.28
+    ) -> Plane:
+        """The outlines: 255 paper, 0 ink.  threshold: 1/16 levels; lower draws more.
+
+        fine_share: how much of the photograph is looked at beside the painting, 0..1.
+        """
         # Some of the photograph finds small features; most of the painting leaves its texture out.
-        luma = cv2.addWeighted(painted, 0.72, steady, 0.28, 0)
+        luma = cv2.addWeighted(painted, 1 - fine_share, steady, fine_share, 0)
         fine, coarse = (cv2.GaussianBlur(luma, (0, 0), sigma) for sigma in self._sigma)
         drawn = np.empty_like(luma)
         paint.outline(fine.reshape(-1), coarse.reshape(-1), drawn.reshape(-1), drawn.size, 1009, threshold, self._gain)

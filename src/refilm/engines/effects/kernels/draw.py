@@ -3,7 +3,7 @@
 Textures are periodic and scroll; rows are sliced before their loops, for the reason given in `finish`.
 """
 
-# mypy: disable-error-code="operator,arg-type"
+# mypy: disable-error-code="operator,arg-type,assignment"
 # numba gives these numbers their types; numpy's hints for mixed integers do not describe them.
 
 from __future__ import annotations
@@ -78,5 +78,52 @@ def hatch(
             # Lead catches on the tooth of the paper and misses its hollows.
             value = 247 - ((lead * (256 + (grit >> 8))) >> 8) + (grit >> 13)
             value = 16 + ((min(np.int32(255), max(np.int32(18), value)) * 220) >> 8)
+            before = np.int32(old[i])
+            new[i] = np.uint8(before + (((value - before) * np.int32(share)) >> 8))
+
+
+@kernel("int32[const], int, int32[const], int, uint8[], int")
+def nearest(cells: Any, count: int, palette: Any, colours: int, label: Any, loyalty: int) -> None:
+    """The nearest of `colours` palette entries for each cell; three numbers each, squared distance.
+
+    label: what each cell had before, or 255, and then what it has now; the old colour counts as nearer by `loyalty`.
+    """
+    for k in range(count):
+        a, b, c = cells[3 * k], cells[3 * k + 1], cells[3 * k + 2]
+        old, best, least = np.int32(label[k]), np.int32(0), np.int32(2147483647)
+        for n in range(colours):
+            x, y, z = a - palette[3 * n], b - palette[3 * n + 1], c - palette[3 * n + 2]
+            far = x * x + y * y + z * z
+            if n == old:
+                far -= loyalty
+            if far < least:
+                least, best = far, n
+        label[k] = np.uint8(best)
+
+
+@kernel(
+    "uint8[const], uint8[const], int, int, int32[const], int32[const], uint8[const], uint8[const],"
+    "uint8[const], int, uint8[], int, int"
+)
+def halftone(
+    tone: Any, ink: Any, w: int, h: int, across: Any, down: Any, printed: Any, spread: Any, p: Any, sp: int, o: Any,
+    so: int, share: int,
+) -> None:  # fmt: skip
+    """The luma of a printed comic: flat tones, dots of a darker one in the mid-tones, ink.
+
+    tone, ink: (h, w), luma and outlines (255 is paper).  across, down: waves of -1024..1024 whose product is the dot
+    screen, at 45 degrees.  printed, spread: for each tone the luma between the dots, and how much darker a dot is.
+    share: 0..256 of the print, the rest stays `p`.
+    """
+    zero, full = np.int32(0), np.int32(256)
+    for j in range(h):
+        tones, lines, wave = tone[j * w : j * w + w], ink[j * w : j * w + w], down[j]
+        old, new = p[j * sp : j * sp + w], o[j * so : j * so + w]
+        for i in range(w):
+            level = np.int32(tones[i])
+            # The darker the tone, the wider its dots.
+            cover = min(full, max(zero, 128 + ((116 - level) * 5 + ((across[i] * wave) >> 11)) // 2))
+            value = np.int32(printed[level]) - ((np.int32(spread[level]) * cover) >> 8)
+            value = 18 + (((value - 18) * np.int32(lines[i]) * 257) >> 16)
             before = np.int32(old[i])
             new[i] = np.uint8(before + (((value - before) * np.int32(share)) >> 8))

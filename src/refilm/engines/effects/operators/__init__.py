@@ -16,6 +16,7 @@ from refilm.engines.effects.operators.blur import Blur
 from refilm.engines.effects.operators.brightness import Brightness
 from refilm.engines.effects.operators.cartoon import Cartoon
 from refilm.engines.effects.operators.color_transfer import ColorTransfer
+from refilm.engines.effects.operators.comic import Comic
 from refilm.engines.effects.operators.contrast import Contrast
 from refilm.engines.effects.operators.cool import Cool
 from refilm.engines.effects.operators.cyberpunk import Cyberpunk
@@ -26,6 +27,7 @@ from refilm.engines.effects.operators.mirror import Mirror
 from refilm.engines.effects.operators.night import Night
 from refilm.engines.effects.operators.noir import Noir
 from refilm.engines.effects.operators.pencil import Pencil
+from refilm.engines.effects.operators.pixel_art import PixelArt
 from refilm.engines.effects.operators.saturation import Saturation
 from refilm.engines.effects.operators.sepia import Sepia
 from refilm.engines.effects.operators.sharpen import Sharpen
@@ -59,6 +61,8 @@ _CLASSES: tuple[type[Operator], ...] = (
     Watercolour,
     Cartoon,
     Pencil,
+    PixelArt,
+    Comic,
     Vignette,
     TiltShift,
     Blur,
