@@ -19,7 +19,7 @@ from refilm.engines.effects.planes import Buffer
 ALL = sorted(OPERATORS)
 GRADED = ["sepia", "teal_orange", "fade", "night", "watercolour", "cartoon", "vignette", "autumn", "cyberpunk"]
 GRADED += ["noir", "dream_glow", "tilt_shift", "blur", "sharpen"]
-SEEDED = ["film_grain", "noir", "pencil", "snow", "watercolour"]
+SEEDED = ["film_grain", "noir", "oil", "pencil", "snow", "watercolour"]
 
 
 def fingerprint(pictures):

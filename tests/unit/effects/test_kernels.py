@@ -438,3 +438,21 @@ def test_halftone_prints_dots_in_the_mid_tones():
 
     assert np.abs(new[0].astype(int) - [100, 200, 18]).max() <= 1
     assert (kept == old).all()
+
+
+def test_relief_lights_what_faces_the_upper_left():
+    """A plain stays as it is; a rise towards the lower right is lit, a fall is in shadow; grit is added."""
+    h, w, reach = 4, 6, 1
+    tone, grit = np.full((h, w), 120, np.uint8), np.full(16, 130, np.uint8)
+    rising = np.add.outer(np.arange(h + 2), np.arange(w + 2)).astype(np.uint8) * 5
+    results = []
+
+    for height, share in ((np.full_like(rising, 50), 256), (rising, 256), (255 - rising, 256), (rising, 0)):
+        new = np.empty((h, w), np.uint8)
+        draw.relief(
+            tone.reshape(-1), w, h, height.reshape(-1), reach, grit, 4, 3, 2, tone.reshape(-1), w, new.reshape(-1), w,
+            128, 0, share,
+        )  # fmt: skip
+        results.append(np.unique(new).tolist())
+
+    assert results == [[122], [132], [112], [120]]

@@ -37,6 +37,7 @@ EXPECTED = {
     "pencil": "style",
     "pixel_art": "style",
     "comic": "style",
+    "oil": "style",
     "vignette": "lens",
     "tilt_shift": "lens",
     "blur": "lens",

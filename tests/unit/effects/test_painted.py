@@ -16,9 +16,9 @@ from refilm.engines.effects.planes import Buffer
 
 SIZE = (320, 180)
 #: Looks with a texture that could slide over the picture.
-TEXTURED = ["pencil", "comic"]
+TEXTURED = ["pencil", "comic", "oil"]
 #: Looks that remember something from frame to frame.
-REMEMBERING = ["pencil", "comic"]
+REMEMBERING = ["pencil", "comic", "oil"]
 
 
 def panned(frame, across, index):

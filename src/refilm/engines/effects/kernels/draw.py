@@ -127,3 +127,34 @@ def halftone(
             value = 18 + (((value - 18) * np.int32(lines[i]) * 257) >> 16)
             before = np.int32(old[i])
             new[i] = np.uint8(before + (((value - before) * np.int32(share)) >> 8))
+
+
+@kernel(
+    "uint8[const], int, int, uint8[const], int, uint8[const], int, int, int,"
+    "uint8[const], int, uint8[], int, int, int, int"
+)
+def relief(
+    tone: Any, w: int, h: int, height: Any, reach: int, grit: Any, side: int, x: int, y: int, p: Any, sp: int, o: Any,
+    so: int, light: int, shine: int, share: int,
+) -> None:  # fmt: skip
+    """The luma of a surface that stands out, lit from the upper left.
+
+    tone: (h, w).  height: (h + 2 reach, w + 2 reach) levels of the surface; its slope is taken over `reach` pixels to
+    either side.  grit: periodic (side, side), side a power of two, around 128, shifted by (x, y).  light: of 256, of
+    the slope.  shine: of 256, of what a slope exceeds 24 levels by.  share: 0..256, the rest stays `p`.
+    """
+    stride = w + 2 * reach
+    for j in range(h):
+        top = height[j * stride : j * stride + w]
+        bottom = height[(j + 2 * reach) * stride + 2 * reach : (j + 2 * reach) * stride + 2 * reach + w]
+        row = grit[((j + y) & (side - 1)) * side : ((j + y) & (side - 1)) * side + side]
+        tones = tone[j * w : j * w + w]
+        old, new = p[j * sp : j * sp + w], o[j * so : j * so + w]
+        for i in range(w):
+            slope = np.int32(bottom[i]) - np.int32(top[i])
+            value = np.int32(tones[i]) + ((slope * np.int32(light)) >> 8)
+            value += (max(np.int32(0), slope - 24) * np.int32(shine)) >> 8
+            value += np.int32(row[(i + x) & (side - 1)]) - 128
+            value = min(np.int32(238), max(np.int32(16), value))
+            before = np.int32(old[i])
+            new[i] = np.uint8(before + (((value - before) * np.int32(share)) >> 8))

@@ -26,6 +26,7 @@ from refilm.engines.effects.operators.film_grain import FilmGrain
 from refilm.engines.effects.operators.mirror import Mirror
 from refilm.engines.effects.operators.night import Night
 from refilm.engines.effects.operators.noir import Noir
+from refilm.engines.effects.operators.oil import Oil
 from refilm.engines.effects.operators.pencil import Pencil
 from refilm.engines.effects.operators.pixel_art import PixelArt
 from refilm.engines.effects.operators.saturation import Saturation
@@ -63,6 +64,7 @@ _CLASSES: tuple[type[Operator], ...] = (
     Pencil,
     PixelArt,
     Comic,
+    Oil,
     Vignette,
     TiltShift,
     Blur,

@@ -1,0 +1,138 @@
+"""The oil painting: colour laid down in strokes along the forms, whose bristles stand out in relief.
+
+Even places are painted with a broad brush, busy ones with a fine brush. The bristles are noise smeared along the forms;
+they lie on things, and travel with them (see `drift`). Knows one clip.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from refilm.engines.effects.brushwork import Code, Orientation, Packed, Patches, Stabiliser, Strokes
+from refilm.engines.effects.context import Context
+from refilm.engines.effects.drift import Drift, DriftFinder
+from refilm.engines.effects.kernels import draw
+from refilm.engines.effects.layers import LEVELS, chroma_gain, enlarged, recolour, spared
+from refilm.engines.effects.opencv import cv2
+from refilm.engines.effects.operator import Setting
+from refilm.engines.effects.planes import Plane, Planes, flat
+from refilm.engines.effects.textures import noise, paper
+
+#: Side of the tile of canvas and of the tile of bristles, powers of two.
+_CANVAS, _BRISTLES = 256, 512
+
+
+class OilPainting:
+    """Paints a clip in oil. State: stabiliser, orientation, drift, and where the fine brush works."""
+
+    def __init__(self, setting: Setting, strength: float) -> None:
+        """strength: 0.3 to 1.5; below 1 part of the photograph stays."""
+        self._size = setting.size
+        self._stabiliser = Stabiliser(setting.size)
+        grid = self._stabiliser.size
+        self._half = (grid[0] + 1) // 2, (grid[1] + 1) // 2
+        scale = min(grid) / 360
+        self._orientation = Orientation(3.5 * scale)
+        self._fine = Patches(grid, max(1.2, 2.6 * scale * (0.6 + 0.4 * strength)), softness=8.0)
+        self._broad = Patches(self._half, max(1.2, 3.4 * scale * (0.6 + 0.4 * strength)), softness=8.0)
+        self._strokes = Strokes(grid, max(2, round(6 * scale))), Strokes(self._half, max(2, round(7 * scale)))
+        self._drift = DriftFinder(setting)
+        coarseness = max(1.0, scale)
+        self._bristles = _tile(noise((_BRISTLES, _BRISTLES), (setting.seed, 91), 0.2, 8, 150 / coarseness), 46)
+        self._canvas = _tile(paper((_CANVAS, _CANVAS), setting.seed), 3.0).reshape(-1)
+        self._lift = _lift(2.2), _lift(3.0)
+        self._reach = max(1, round(setting.scale))
+        self._spread = 2 * round(4 * scale) + 1
+        self._light = round(256 * 0.56 * strength)
+        self._chroma = chroma_gain(1 + 0.22 * strength)
+        self._share = min(1.0, 0.35 + 0.65 * strength)
+
+    def apply(self, context: Context, before: Planes, after: Planes) -> None:
+        """Fill `after` with the painted `before`; they may be the same planes."""
+        steady = self._stabiliser.update(context, before)
+        code = self._orientation.update(context, steady)
+        broad = self._broadly(steady, code)
+        fine = self._fine(steady, code)
+        busy = self._busy(fine, broad)
+        painted = _mixed(broad, fine, busy)
+        bristles = self._bristle(self._drift.update(context), code, busy)
+        sharp = cv2.extractChannel(steady, 0)
+        luma = spared(cv2.extractChannel(painted, 0), sharp, 14)
+        self._draw_luma(context, luma, bristles, before.y, after.y)
+        for k, old, new in ((1, before.u, after.u), (2, before.v, after.v)):
+            recolour(cv2.extractChannel(painted, k), self._chroma, self._share, old, new)
+
+    def _broadly(self, steady: Packed, code: Code) -> Packed:
+        """The picture in broad strokes, painted at half the grid."""
+        small = cv2.resize(steady, self._half, interpolation=cv2.INTER_AREA)
+        painted = self._broad(small, self._coarse(code))
+        return np.asarray(cv2.resize(painted, self._stabiliser.size, interpolation=cv2.INTER_LINEAR))
+
+    def _busy(self, fine: Packed, broad: Packed) -> Plane:
+        """Where the broad brush would lose something, 0..255."""
+        lost = cv2.absdiff(cv2.extractChannel(fine, 0), cv2.extractChannel(broad, 0))
+        lost = cv2.subtract(cv2.blur(lost, (self._spread, self._spread)), 1)
+        return np.asarray(cv2.convertScaleAbs(lost, alpha=34))
+
+    def _bristle(self, drift: Drift, code: Code, busy: Plane) -> Plane:
+        """The height of the paint on the painting grid, around 128: fine bristles where it is busy, broad elsewhere."""
+        noise = self._travelled(drift)
+        small = cv2.resize(noise, self._half, interpolation=cv2.INTER_AREA)
+        fine, broad = self._strokes[0](noise, code), self._strokes[1](small, self._coarse(code))
+        broad = cv2.resize(cv2.LUT(broad, self._lift[1]), self._stabiliser.size, interpolation=cv2.INTER_LINEAR)
+        return _mixed(broad, cv2.LUT(fine, self._lift[0]), busy)
+
+    def _coarse(self, code: Code) -> Code:
+        """The directions for the half grid."""
+        size = (self._half[0] + 1) // 2, (self._half[1] + 1) // 2
+        return np.ascontiguousarray(cv2.resize(code, size, interpolation=cv2.INTER_NEAREST))
+
+    def _travelled(self, drift: Drift) -> Plane:
+        """The noise that bristles are made of, on the painting grid, where things have carried it."""
+        width, height = self._stabiliser.size
+        share = width / self._size[0]
+        columns = np.arange(width, dtype=np.float32) + np.float32(share * drift.base[0] % _BRISTLES)
+        rows = np.arange(height, dtype=np.float32)[:, None] + np.float32(share * drift.base[1] % _BRISTLES)
+        places = cv2.resize(drift.fields * np.float32(share), (width, height), interpolation=cv2.INTER_LINEAR)
+        layers = []
+        for k in (0, 2):
+            x, y = places[..., k] + columns, places[..., k + 1] + rows
+            layers.append(cv2.remap(self._bristles, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP))
+            if drift.weight == 1 or np.array_equal(drift.fields[..., :2], drift.fields[..., 2:]):
+                return np.asarray(layers[0])
+        # Layers that disagree would cancel each other's grain.
+        first, second = drift.weight, 1 - drift.weight
+        keep = 1 / np.hypot(first, second)
+        return np.asarray(cv2.addWeighted(layers[0], keep * first, layers[1], keep * second, 128 * (1 - keep)))
+
+    def _draw_luma(self, context: Context, luma: Plane, bristles: Plane, before: Plane, after: Plane) -> None:
+        width, height = self._size
+        tone = enlarged(luma, self._size)
+        surface = cv2.addWeighted(bristles, 0.75, luma, 0.25, 0)
+        surface = cv2.resize(surface, self._size, interpolation=cv2.INTER_LINEAR)
+        surface = cv2.copyMakeBorder(surface, *[self._reach] * 4, cv2.BORDER_REPLICATE)
+        across, down = (round(-shift) % _CANVAS for shift in context.motion)
+        (p, sp), (o, so) = flat(before), flat(after)
+        draw.relief(
+            tone.reshape(-1), width, height, surface.reshape(-1), self._reach, self._canvas, _CANVAS, across, down,
+            p, sp, o, so, self._light, 0, round(256 * self._share),
+        )  # fmt: skip
+
+
+def _mixed(first: NDArray[np.uint8], second: NDArray[np.uint8], share: Plane) -> NDArray[np.uint8]:
+    """`first` where `share` is 0, `second` where it is 255."""
+    if first.ndim == 3:
+        share = cv2.merge([share] * first.shape[2])
+    rest = cv2.bitwise_not(share)
+    return np.asarray(cv2.add(cv2.multiply(first, rest, scale=1 / 255), cv2.multiply(second, share, scale=1 / 255)))
+
+
+def _lift(gain: float) -> NDArray[np.uint8]:
+    """The contrast that smearing takes from noise, given back."""
+    return np.asarray(np.clip(np.rint(128 + gain * (LEVELS - 128)), 0, 255), np.uint8)
+
+
+def _tile(texture: NDArray[np.float32], deviation: float) -> NDArray[np.uint8]:
+    """A texture of mean 0 and deviation 1 as levels around 128, flat where kernels want it so."""
+    return np.asarray(np.clip(np.rint(128 + deviation * texture), 0, 255), np.uint8)
