@@ -94,7 +94,7 @@ def diffuse(after: Planes, amount: float, radius: float) -> None:
     small = (max(8, width // 4), max(8, height // 4))
     light = cv2.LUT(cv2.resize(after.y, small, interpolation=cv2.INTER_AREA), _SQUARED)
     light = cv2.GaussianBlur(light, (0, 0), max(0.8, radius / 4))
-    _each_row(finish.screen, after.y, cv2.resize(light, (width, height)), round(256 * amount))
+    lay_over(finish.screen, after.y, cv2.resize(light, (width, height)), round(256 * amount))
 
 
 def glow(after: Planes, threshold: int, amount: float, radius: float, tint: tuple[float, float]) -> None:
@@ -107,17 +107,18 @@ def glow(after: Planes, threshold: int, amount: float, radius: float, tint: tupl
     # Averaging the highlights first keeps a moving lamp from sparkling.
     light = cv2.LUT(cv2.resize(after.y, small, interpolation=cv2.INTER_AREA), _highlights(threshold))
     light = cv2.GaussianBlur(light, (0, 0), max(0.8, radius / 8))
-    _each_row(finish.screen, after.y, cv2.resize(light, (width, height)), round(256 * amount))
+    lay_over(finish.screen, after.y, cv2.resize(light, (width, height)), round(256 * amount))
     half = cv2.resize(light, (width // 2, height // 2))
     for plane, share in zip((after.u, after.v), tint, strict=True):
-        _each_row(finish.shift, plane, half, round(256 * share))
+        lay_over(finish.shift, plane, half, round(256 * share))
 
 
 def _highlights(threshold: int) -> NDArray[np.uint8]:
     return np.asarray(np.clip((np.arange(256) - threshold) * (255 / (235 - threshold)), 0, 255), np.uint8)
 
 
-def _each_row(work: Kernel, plane: Plane, layer: Plane, gain: int) -> None:
+def lay_over(work: Kernel, plane: Plane, layer: Plane, amount: int) -> None:
+    """Lay a layer over a plane of its size with kernel `screen`, `shift` or `mix`.  amount: its last number."""
     (o, so), (a, sa) = flat(plane), flat(layer)
     height, width = plane.shape
-    work(o, so, a, sa, width, height, gain)
+    work(o, so, a, sa, width, height, amount)

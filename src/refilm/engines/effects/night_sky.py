@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from refilm.engines.effects.context import Context
-from refilm.engines.effects.finish import Shading, glow
+from refilm.engines.effects.finish import Shading, glow, lay_over
 from refilm.engines.effects.kernels import finish, flakes
 from refilm.engines.effects.opencv import cv2
 from refilm.engines.effects.operator import Setting
@@ -51,7 +51,7 @@ class NightSky:
         finish.darken(o, so, m, sm, self._target, width, height, 0)
         half = cv2.resize(levels, (width // 2, height // 2), interpolation=cv2.INTER_LINEAR)
         for plane, goal in ((after.u, _SKY_U), (after.v, _SKY_V)):
-            _mix(plane, half, goal)
+            lay_over(finish.mix, plane, half, goal)
 
     def _draw_stars(self, context: Context, after: Planes, mask: Mask) -> None:
         x, y, brightness, phase, radius = self._stars.T
@@ -81,12 +81,6 @@ def _without_rim(mask: Mask, luma: Plane) -> Mask:
     grown = cv2.GaussianBlur(cv2.dilate(mask, window), (0, 0), 0.6 * radius)
     bright = np.clip((luma.astype(np.float32) - 70) / 60, 0, 1)
     return np.asarray(np.maximum(mask, grown * (0.35 + 0.65 * bright)), np.float32)
-
-
-def _mix(plane: Plane, layer: Plane, goal: int) -> None:
-    (o, so), (m, sm) = flat(plane), flat(layer)
-    height, width = plane.shape
-    finish.mix(o, so, m, sm, width, height, goal)
 
 
 def _scatter_stars(setting: Setting) -> NDArray[np.float64]:

@@ -15,6 +15,7 @@ from refilm.engines.effects.operators.black_and_white import BlackAndWhite
 from refilm.engines.effects.operators.blur import Blur
 from refilm.engines.effects.operators.brightness import Brightness
 from refilm.engines.effects.operators.cartoon import Cartoon
+from refilm.engines.effects.operators.claymation import Claymation
 from refilm.engines.effects.operators.color_transfer import ColorTransfer
 from refilm.engines.effects.operators.comic import Comic
 from refilm.engines.effects.operators.contrast import Contrast
@@ -23,12 +24,15 @@ from refilm.engines.effects.operators.cyberpunk import Cyberpunk
 from refilm.engines.effects.operators.dream_glow import DreamGlow
 from refilm.engines.effects.operators.fade import Fade
 from refilm.engines.effects.operators.film_grain import FilmGrain
+from refilm.engines.effects.operators.fog import Fog
+from refilm.engines.effects.operators.golden_hour import GoldenHour
 from refilm.engines.effects.operators.mirror import Mirror
 from refilm.engines.effects.operators.night import Night
 from refilm.engines.effects.operators.noir import Noir
 from refilm.engines.effects.operators.oil import Oil
 from refilm.engines.effects.operators.pencil import Pencil
 from refilm.engines.effects.operators.pixel_art import PixelArt
+from refilm.engines.effects.operators.rain import Rain
 from refilm.engines.effects.operators.saturation import Saturation
 from refilm.engines.effects.operators.sepia import Sepia
 from refilm.engines.effects.operators.sharpen import Sharpen
@@ -39,6 +43,7 @@ from refilm.engines.effects.operators.tint import Tint
 from refilm.engines.effects.operators.vignette import Vignette
 from refilm.engines.effects.operators.warm import Warm
 from refilm.engines.effects.operators.watercolour import Watercolour
+from refilm.engines.effects.operators.winter import Winter
 
 _CLASSES: tuple[type[Operator], ...] = (
     Mirror,
@@ -55,16 +60,21 @@ _CLASSES: tuple[type[Operator], ...] = (
     Tint,
     ColorTransfer,
     Night,
+    GoldenHour,
     Cyberpunk,
     Noir,
     DreamGlow,
     Snow,
+    Winter,
+    Rain,
+    Fog,
     Watercolour,
     Cartoon,
     Pencil,
     PixelArt,
     Comic,
     Oil,
+    Claymation,
     Vignette,
     TiltShift,
     Blur,
