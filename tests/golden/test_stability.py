@@ -16,8 +16,8 @@ from refilm.engines.effects.operators import OPERATORS
 BOUNDS = {"cartoon": 1.25, "watercolour": 1.6, "night": 1.25, "vignette": 1.25}
 #: Crisper detail is crisper unrest: the source's own noise and compression are sharpened with it.
 BOUNDS |= {"sharpen": 1.7}
-#: Ink and dots are hard; the screen of large pixels stands still while things move behind it.
-BOUNDS |= {"comic": 2.5, "oil": 2.5, "pixel_art": 2.0}
+#: Ink and dots are hard; poses are held for two frames; large pixels stand still while things move behind them.
+BOUNDS |= {"comic": 2.5, "oil": 2.5, "claymation": 2.0, "pixel_art": 2.0}
 #: Particles and grain move against the picture by their nature. Snow is measured by its light alone, grain by itself.
 GRAIN_BOUND = 6.0
 

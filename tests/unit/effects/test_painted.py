@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from fractions import Fraction
 
 import numpy as np
@@ -18,7 +19,7 @@ SIZE = (320, 180)
 #: Looks with a texture that could slide over the picture.
 TEXTURED = ["pencil", "comic", "oil"]
 #: Looks that remember something from frame to frame.
-REMEMBERING = ["pencil", "comic", "oil"]
+REMEMBERING = ["pencil", "comic", "oil", "claymation"]
 
 
 def panned(frame, across, index):
@@ -126,3 +127,13 @@ def test_pixels_without_samples_get_a_palette(real_frames):
     executor.process(frame, after)
 
     assert abs(after.y.mean() - frame.y.mean()) < 25
+
+
+def test_clay_is_posed_twelve_times_a_second(real_frames, run):
+    """A pose is held until its twelfth of a second is over, and a new one differs."""
+    results = run(real_frames(SIZE, 12), {"claymation": {}})
+
+    changed = [int((one.y != other.y).any()) for one, other in itertools.pairwise(results)]
+
+    # Twelfths of a second begin within frames 3, 5, 7, 9 and 11 at 25 frames a second.
+    assert changed == [0, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1]
