@@ -26,6 +26,8 @@ REFERENCE = "reference_colours"
 REFERENCE_STYLE = "reference_style"
 #: How many strange words a comparison may carry, and how many letters the name of what it compares with has at least.
 _MOST_EMBROIDERY, _UNMISTAKABLE = 3, 7
+#: Small words before what a picture shows or where it shows it.
+_PLACING = {"of", "on", "in", "at", "onto", "de", "del", "en", "sobre", "của", "trên", "trong", "在"}
 #: The operators that change colours only, so that their words describe the colours of a reference.
 _GRADES = {
     "brightness", "contrast", "saturation", "warm", "cool", "black_and_white", "sepia", "teal_orange", "fade", "tint",
@@ -165,17 +167,29 @@ def _unaccounted(clause: Clause, lexicon: Lexicon, nearby: Set[str]) -> tuple[Pi
 def _is_embroidery(strange: Piece, clause: Clause) -> bool:
     """Whether a strange word only embroiders a comparison with something unmistakable: "like that music video by A-ha".
 
-    The word after "of" is what a picture shows, and no embroidery: "like an oil painting of Napoleon".
+    What follows "of" or a word of place is what a picture shows, and no embroidery: "like an oil painting of Napoleon".
     """
     kinds = [piece.kind for piece in clause.pieces]
     if strange.kind not in ("unknown", "companion") or "simile" not in kinds or "add" in kinds:
         return False
     after = clause.pieces[kinds.index("simile") :]
-    named = any(
-        piece.kind == "looks" and piece.words > 1 and piece.end - piece.start >= _UNMISTAKABLE for piece in after
-    )
-    shown = any(before.value == "of" and piece is strange for before, piece in pairwise(clause.pieces))
-    return named and strange in after and not shown
+    named = any(piece.kind == "looks" and _is_unmistakable(piece) for piece in after)
+    return named and strange in after and not _is_shown(strange, clause)
+
+
+def _is_unmistakable(look: Piece) -> bool:
+    """Whether the words that name a look hardly name anything else: "game boy", "claymation"; not "snow"."""
+    return look.end - look.start >= _UNMISTAKABLE + (look.words == 1)
+
+
+def _is_shown(strange: Piece, clause: Clause) -> bool:
+    """Whether a word stands behind "of", "on the", "in a", ..., with nothing but small words between."""
+    for piece in reversed(clause.pieces[: clause.pieces.index(strange)]):
+        if piece.value in _PLACING:
+            return True
+        if piece.kind not in ("filler", "article"):
+            return False
+    return False
 
 
 def _things(clause: Clause, lexicon: Lexicon) -> tuple[Piece, ...]:

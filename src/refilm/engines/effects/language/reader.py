@@ -48,8 +48,8 @@ def _pieces(tokens: tuple[Token, ...], lexicon: Lexicon) -> tuple[Piece, ...]:
     ranked = sorted(LANGUAGES, key=lambda name: _strangeness(reading(tokens, name)))
     pieces: list[Piece] = []
     for stretch in _stretches(tokens):
-        readings = [reading(stretch, name) for name in ranked]
-        pieces += min(readings, key=_strangeness)
+        best: tuple[Piece, ...] = min((reading(stretch, name) for name in ranked), key=_strangeness)
+        pieces += best
     return tuple(pieces)
 
 
