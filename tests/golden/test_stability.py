@@ -59,7 +59,7 @@ def gain(source, result):
 
 
 #: Operators whose particles or grain are measured apart from their light.
-LAID_OVER = {"snow", "winter", "rain", "film_grain", "noir"}
+LAID_OVER = {"snow", "winter", "rain", "film_grain", "noir", "film_8mm", "vhs"}
 #: Hatching, dots and bristles are fine, strong textures: a tenth of a pixel between our flow and the one of this
 #: measure is seen in them. They are bounded as a whole here, and what lies under them by its own test.
 TEXTURED = {"pencil": 3.9}
@@ -124,6 +124,24 @@ def test_lines_under_the_hatching_are_steady(pictures, paths, monkeypatch):
     result = rendering.render(pictures, "pencil")
 
     assert warped_error(result, paths) <= 1.6 * warped_error(pictures, paths)
+
+
+@pytest.mark.parametrize(("name", "bound"), [("film_8mm", 5.5), ("vhs", 6.5)])
+def test_old_media_are_alive_but_watchable(name, bound, pictures, paths):
+    """Film that weaves and tape that trembles are restless by their nature, and bounded all the same."""
+    result = rendering.render(pictures, name)
+
+    ratio = warped_error(result, paths) / warped_error(pictures, paths)
+
+    assert 1.2 < ratio <= bound
+
+
+@pytest.mark.parametrize("name", ["film_8mm", "vhs"])
+def test_old_media_do_not_pump(name, pictures):
+    """The brightness of the whole picture changes by less than five levels from one frame to the next."""
+    levels = [frame.y.mean() for frame in rendering.render(pictures, name)]
+
+    assert max(abs(after - before) for before, after in itertools.pairwise(levels)) < 5
 
 
 def test_grain_is_alive_but_weak(pictures, paths):

@@ -18,8 +18,20 @@ from refilm.engines.effects.planes import Buffer
 
 ALL = sorted(OPERATORS)
 GRADED = ["sepia", "teal_orange", "fade", "night", "watercolour", "cartoon", "vignette", "autumn", "cyberpunk"]
-GRADED += ["golden_hour", "winter", "rain", "fog", "noir", "dream_glow", "tilt_shift", "blur", "sharpen"]
-SEEDED = ["claymation", "film_grain", "noir", "oil", "pencil", "snow", "watercolour"]
+GRADED += [
+    "golden_hour",
+    "winter",
+    "rain",
+    "fog",
+    "film_8mm",
+    "vhs",
+    "noir",
+    "dream_glow",
+    "tilt_shift",
+    "blur",
+    "sharpen",
+]
+SEEDED = ["claymation", "film_grain", "noir", "oil", "patch_style", "pencil", "snow", "watercolour"]
 
 
 def fingerprint(pictures):

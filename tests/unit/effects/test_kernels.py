@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from refilm.engines.effects.kernels import draw, finish, flakes, lens, paint, streaks, table, warm
+from refilm.engines.effects.kernels import draw, finish, flakes, lens, paint, streaks, table, tape, warm
 from refilm.engines.effects.kernels.kernel import Kernel
 from refilm.engines.effects.planes import flat
 
@@ -68,7 +68,7 @@ def test_grain(more):
             level = int(before[j, i])
             weight = 48 + (((level - 16) * (244 - level)) >> 6)
             value = level + ((int(noise[(j + 60) % 64, across]) * weight * 300) >> 16)
-            expected[j, i] = min(240, max(14, value))
+            expected[j, i] = min(235, max(16, value))
     assert (after == expected).all()
 
 
@@ -456,3 +456,36 @@ def test_relief_lights_what_faces_the_upper_left():
         results.append(np.unique(new).tolist())
 
     assert results == [[122], [132], [112], [120]]
+
+
+@pytest.mark.parametrize("slips", [(0, 16, -16, 8), (-7, 400, -400, 33)])
+def test_lines_slip_by_sixteenths(slips):
+    """Each row moves by its own amount, between pixels too; beyond an edge stands the edge's level."""
+    before, after = wide(plane(4, 20), 3), np.empty((4, 20), np.uint8)
+    none, noise = np.zeros(4, np.int32), np.zeros(64, np.int8)
+
+    (p, sp), (o, so) = flat(before), flat(after)
+    tape.lines(p, sp, o, so, 20, 4, np.array(slips, np.int32), noise, 8, none, none, 16, 235)
+
+    for j, slip in enumerate(slips):
+        exact = np.interp(np.arange(20) - slip / 16, np.arange(20), before[j])
+        source = np.arange(20) - slip / 16
+        sure = (source >= 1) & (source <= 18)
+        assert np.abs(after[j] - exact)[sure].max(initial=0) <= 0.6
+        assert set(after[j][source <= -1]) <= {before[j, 0]}
+        assert set(after[j][source >= 20]) <= {before[j, 19]}
+
+
+def test_lines_read_their_noise_from_their_place():
+    """Noise starts where a row is told to, wraps within its row of the tile, and keeps to the limits."""
+    before, after = np.full((2, 11), 100, np.uint8), np.empty((2, 11), np.uint8)
+    noise = RANDOM.integers(-100, 101, (8, 8)).astype(np.int8)
+
+    tape.lines(
+        before.reshape(-1), 11, after.reshape(-1), 11, 11, 2, np.zeros(2, np.int32), noise.reshape(-1), 8,
+        np.array([3 * 8 + 5, 64 + 9], np.int32), np.array([256, 512], np.int32), 60, 140,
+    )  # fmt: skip
+
+    for j, (row, start, gain) in enumerate(((3, 5, 1), (1, 1, 2))):
+        expected = [min(140, max(60, 100 + gain * int(noise[row, (start + i) % 8]))) for i in range(11)]
+        assert after[j].tolist() == expected

@@ -43,11 +43,14 @@ EXPECTED = {
     "comic": "style",
     "oil": "style",
     "claymation": "style",
+    "patch_style": "style",
     "vignette": "lens",
     "tilt_shift": "lens",
     "blur": "lens",
     "sharpen": "lens",
     "film_grain": "medium",
+    "film_8mm": "medium",
+    "vhs": "medium",
 }
 
 

@@ -9,10 +9,14 @@ def warm() -> int:
     About 10 s on a machine that has never run one, under 1 s afterwards. A process calls it before it gives up the
     right to open files, and an installation to fill the cache.
     """
-    from refilm.engines.effects.kernels import draw, finish, flakes, lens, paint, streaks, table
+    from refilm.engines.effects.kernels import draw, finish, flakes, lens, paint, patches, streaks, table, tape
     from refilm.engines.effects.kernels.kernel import Kernel
 
-    found = [each for module in (table, flakes, finish, lens, paint, draw, streaks) for each in vars(module).values()]
+    found = [
+        each
+        for module in (table, flakes, finish, lens, paint, draw, streaks, tape, patches)
+        for each in vars(module).values()
+    ]
     kernels = [each for each in found if isinstance(each, Kernel)]
     for each in kernels:
         each.load()

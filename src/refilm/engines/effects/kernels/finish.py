@@ -48,7 +48,7 @@ def grain(p: Any, sp: int, o: Any, so: int, w: int, h: int, noise: Any, side: in
                 level = np.int32(old[i])
                 weight = 48 + (((level - 16) * (244 - level)) >> 6)
                 value = level + ((np.int32(speck[i]) * weight * np.int32(gain)) >> 16)
-                new[i] = np.uint8(min(np.int32(240), max(np.int32(14), value)))
+                new[i] = np.uint8(min(np.int32(235), max(np.int32(16), value)))
             start += run
 
 

@@ -23,6 +23,7 @@ from refilm.engines.effects.operators.cool import Cool
 from refilm.engines.effects.operators.cyberpunk import Cyberpunk
 from refilm.engines.effects.operators.dream_glow import DreamGlow
 from refilm.engines.effects.operators.fade import Fade
+from refilm.engines.effects.operators.film_8mm import Film8mm
 from refilm.engines.effects.operators.film_grain import FilmGrain
 from refilm.engines.effects.operators.fog import Fog
 from refilm.engines.effects.operators.golden_hour import GoldenHour
@@ -30,6 +31,7 @@ from refilm.engines.effects.operators.mirror import Mirror
 from refilm.engines.effects.operators.night import Night
 from refilm.engines.effects.operators.noir import Noir
 from refilm.engines.effects.operators.oil import Oil
+from refilm.engines.effects.operators.patch_style import PatchStyle
 from refilm.engines.effects.operators.pencil import Pencil
 from refilm.engines.effects.operators.pixel_art import PixelArt
 from refilm.engines.effects.operators.rain import Rain
@@ -40,6 +42,7 @@ from refilm.engines.effects.operators.snow import Snow
 from refilm.engines.effects.operators.teal_orange import TealOrange
 from refilm.engines.effects.operators.tilt_shift import TiltShift
 from refilm.engines.effects.operators.tint import Tint
+from refilm.engines.effects.operators.vhs import Vhs
 from refilm.engines.effects.operators.vignette import Vignette
 from refilm.engines.effects.operators.warm import Warm
 from refilm.engines.effects.operators.watercolour import Watercolour
@@ -75,11 +78,14 @@ _CLASSES: tuple[type[Operator], ...] = (
     Comic,
     Oil,
     Claymation,
+    PatchStyle,
     Vignette,
     TiltShift,
     Blur,
     Sharpen,
     FilmGrain,
+    Film8mm,
+    Vhs,
 )
 
 OPERATORS: Mapping[str, type[Operator]] = MappingProxyType({each.spec.name: each for each in _CLASSES})
