@@ -31,7 +31,8 @@ GRADED += [
     "blur",
     "sharpen",
 ]
-SEEDED = ["claymation", "film_grain", "noir", "oil", "patch_style", "pencil", "snow", "watercolour"]
+SEEDED = ["claymation", "film_8mm", "film_grain", "fog", "noir", "oil"]
+SEEDED += ["patch_style", "pencil", "rain", "snow", "vhs", "watercolour", "winter"]
 
 
 def fingerprint(pictures):
@@ -217,8 +218,8 @@ def test_noisy_plans_get_the_cheaper_preset():
 
 def test_plans_that_do_not_fit_the_registry_are_refused():
     """An unknown operator or parameter is told in a sentence, before any frame is read."""
-    with pytest.raises(ValueError, match="no operator 'oil'"):
-        resolve_steps(Plan((Step("oil"),)))
+    with pytest.raises(ValueError, match="no operator 'origami'"):
+        resolve_steps(Plan((Step("origami"),)))
     with pytest.raises(ValueError, match="strength"):
         Executor(Plan((Step("sepia", {"strength": 7.0}),)), Setting((64, 64)))
 

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from refilm.engines.effects.kernels import finish
 from refilm.engines.effects.kernels.kernel import Kernel
+from refilm.engines.effects.lens import blurred
 from refilm.engines.effects.opencv import cv2
 from refilm.engines.effects.operator import Setting
 from refilm.engines.effects.planes import Plane, Planes, copy, flat
@@ -95,6 +96,12 @@ def diffuse(after: Planes, amount: float, radius: float) -> None:
     light = cv2.LUT(cv2.resize(after.y, small, interpolation=cv2.INTER_AREA), _SQUARED)
     light = cv2.GaussianBlur(light, (0, 0), max(0.8, radius / 4))
     lay_over(finish.screen, after.y, cv2.resize(light, (width, height)), round(256 * amount))
+
+
+def soften(after: Planes, amount: float, radius: float) -> None:
+    """Lay a share of the blurred luma over the sharp one: soft focus around a sharp core.  amount: 0..1."""
+    soft = blurred(after.y, radius)
+    cv2.addWeighted(after.y, 1 - amount, soft, amount, 0, dst=after.y)
 
 
 def glow(after: Planes, threshold: int, amount: float, radius: float, tint: tuple[float, float]) -> None:

@@ -36,9 +36,10 @@ class DreamGlow(ColourOperator, FrameOperator):
         return blend(rgb, saturate(rgb, 1.18) * 0.90 + lift, self.strength)
 
     def apply(self, context: Context, before: Planes, after: Planes) -> None:
-        from refilm.engines.effects.finish import diffuse, glow
+        from refilm.engines.effects.finish import diffuse, glow, soften
         from refilm.engines.effects.planes import copy
 
         copy(before, after)
-        diffuse(after, 0.50 * self.strength, 14 * self._scale)
-        glow(after, 140, 0.50 * min(1.2, self.strength), 52 * self._scale, (0.0, 0.06))
+        soften(after, 0.42 * self.strength, 5 * self._scale)
+        diffuse(after, 0.70 * self.strength, 22 * self._scale)
+        glow(after, 135, 0.52 * min(1.2, self.strength), 52 * self._scale, (0.0, 0.06))
