@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from refilm.engines.effects.context import Context, analysis_size
-from refilm.engines.effects.finish import Shading, glow, lay_over
+from refilm.engines.effects.finish import glow, lay_over
 from refilm.engines.effects.kernels import finish
 from refilm.engines.effects.opencv import cv2
 from refilm.engines.effects.operator import Setting
@@ -28,7 +28,6 @@ class LowSun:
         self._strength = strength
         self._scale = setting.scale
         self._finder = SkyFinder()
-        self._shading = Shading(setting.size, 0.22 * strength)
         self._glare = _glare(analysis_size(setting.size), side)
 
     def apply(self, context: Context, before: Planes, after: Planes) -> None:
@@ -40,7 +39,6 @@ class LowSun:
             self._tint_sky(after, mask * share)
         self._shine(context, after, mask * share)
         glow(after, 150, 0.34 * self._strength, 52 * self._scale, (-0.09 * self._strength, 0.06 * self._strength))
-        self._shading.apply(after, after)
 
     def _tint_sky(self, after: Planes, mask: Mask) -> None:
         """Peach near the horizon, hardly anything at the zenith."""
