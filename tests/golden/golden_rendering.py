@@ -64,10 +64,19 @@ def sunset() -> NDArray[np.uint8]:
     return np.stack([235 - down, 60 + across // 2 - down // 3, 50 + down], -1).clip(0, 255).astype(np.uint8)
 
 
+def brushed() -> NDArray[np.uint8]:
+    """The reference picture for patch style: the sunset from dark to light, in strokes that turn across it."""
+    down, across = np.mgrid[0:90, 0:160].astype(float)
+    angle = across / 40 + down / 60
+    strokes = np.sin(0.9 * (across * np.cos(angle) + down * np.sin(angle)))
+    return (sunset() * (0.2 + across / 110)[..., None] + 30 * strokes[..., None]).clip(0, 255).astype(np.uint8)
+
+
 def render(pictures: list[Picture], name: str, **parameters: float) -> list[Buffer]:
     """The frames after one operator."""
     samples = sample_colours([as_rgb(picture)[::4, ::4] for picture in pictures[::3]], 1)
-    setting = Setting(SIZE, seed=1, references=(sunset(),), samples=lambda: samples)
+    reference = brushed() if name == "patch_style" else sunset()
+    setting = Setting(SIZE, seed=1, references=(reference,), samples=lambda: samples)
     executor = Executor(Plan((Step(name, dict(parameters)),)), setting)
     results = []
     for picture in pictures:

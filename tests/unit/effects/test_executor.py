@@ -31,7 +31,7 @@ GRADED += [
     "blur",
     "sharpen",
 ]
-SEEDED = ["claymation", "film_8mm", "film_grain", "fog", "noir", "oil"]
+SEEDED = ["claymation", "film_8mm", "film_grain", "fog", "noir", "oil", "patch_style", "pencil"]
 SEEDED += ["patch_style", "pencil", "rain", "snow", "vhs", "watercolour", "winter"]
 
 

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from refilm.engines.effects.kernels import draw, finish, flakes, lens, paint, streaks, table, tape, warm
+from refilm.engines.effects.kernels import draw, finish, flakes, lens, paint, patches, streaks, table, tape, warm
 from refilm.engines.effects.kernels.kernel import Kernel
 from refilm.engines.effects.planes import flat
 
@@ -489,3 +489,40 @@ def test_lines_read_their_noise_from_their_place():
     for j, (row, start, gain) in enumerate(((3, 5, 1), (1, 1, 2))):
         expected = [min(140, max(60, 100 + gain * int(noise[row, (start + i) % 8]))) for i in range(11)]
         assert after[j].tolist() == expected
+
+
+def test_match_finds_a_copy_through_the_table_and_its_neighbours():
+    """Where the table names the right place of one pixel, the rest of a copied piece is found by continuing it."""
+    source = RANDOM.integers(0, 200, (20, 24, 8)).astype(np.int16)
+    target = np.ascontiguousarray(source[5:13, 8:18])
+    truth = np.add.outer(np.arange(5, 13) * 24, np.arange(8, 18)).astype(np.int32)
+    place, bucket = np.full((8, 10), 2 * 24 + 2, np.int32), np.zeros(80, np.int32)
+    table, everywhere = np.array([truth[0, 0]], np.int32), np.ones(4, np.uint8)
+
+    patches.match(
+        target.reshape(-1), 10, 8, source.reshape(-1), 24, 20, place.reshape(-1), bucket, table, 1, everywhere, 8, 2
+    )
+
+    assert (place == truth).all()
+
+
+def test_match_and_vote_leave_masked_cells_alone():
+    """Cells that are not looked at keep their places and their paint."""
+    source, place = RANDOM.integers(0, 200, (12, 12, 8)).astype(np.int16), np.full((8, 16), 40, np.int32)
+    target = RANDOM.integers(0, 200, (8, 16, 8)).astype(np.int16)
+    before = target.copy()
+    table, mask = np.arange(26, 34, dtype=np.int32), np.array([0, 1], np.uint8)
+
+    patches.match(
+        target.reshape(-1), 16, 8, source.reshape(-1), 12, 12, place.reshape(-1), np.zeros(128, np.int32), table, 8,
+        mask, 8, 2,
+    )  # fmt: skip
+    patches.vote(source.reshape(-1), 12, 12, place.reshape(-1), 16, 8, mask, 8, 2, target.reshape(-1))
+
+    assert (place[:, :8] == 40).all()
+    assert (place[:, 8:] != 40).any()
+    assert (target[:, :8] == before[:, :8]).all()
+    assert (target[..., 3:] == before[..., 3:]).all()
+    y, x = 4, 12
+    votes = [source.reshape(-1, 8)[place[j, i] + (y - j) * 12 + x - i, :3] for j in range(2, 7) for i in range(10, 15)]
+    assert np.abs(target[y, x, :3] - np.mean(votes, 0)).max() <= 0.5

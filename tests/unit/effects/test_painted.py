@@ -14,12 +14,13 @@ from refilm.engines.effects.executor import Executor
 from refilm.engines.effects.operator import Setting
 from refilm.engines.effects.plan import Plan, Step
 from refilm.engines.effects.planes import Buffer
+from refilm.engines.effects.yuv_table import yuv_from_rgb
 
 SIZE = (320, 180)
 #: Looks with a texture that could slide over the picture.
 TEXTURED = ["pencil", "comic", "oil"]
 #: Looks that remember something from frame to frame.
-REMEMBERING = ["pencil", "comic", "oil", "claymation"]
+REMEMBERING = ["pencil", "comic", "oil", "claymation", "patch_style"]
 
 
 def panned(frame, across, index):
@@ -137,3 +138,28 @@ def test_clay_is_posed_twelve_times_a_second(real_frames, run):
 
     # Twelfths of a second begin within frames 3, 5, 7, 9 and 11 at 25 frames a second.
     assert changed == [0, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1]
+
+
+def test_patch_style_takes_its_paint_from_the_picture(real_frames, run, red_picture):
+    """Repainted frames have the hues of the picture and keep the lights and darks of the clip."""
+    frames = real_frames(SIZE, 2)
+
+    after = run(frames, {"patch_style": {}})[-1]
+
+    wanted = yuv_from_rgb(red_picture / 255.0, "709")
+    assert abs(after.u.mean() - wanted[..., 1].mean()) < 6
+    assert after.v.min() >= wanted[..., 2].min() - 4
+    assert np.corrcoef(after.y.reshape(-1), frames[-1].y.reshape(-1))[0, 1] > 0.6
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (3, 500), (400, 2), (64, 64)])
+def test_patch_style_takes_any_picture(shape, real_frames):
+    """Dots, ribbons and plain squares are pictures, too."""
+    [frame] = real_frames((64, 64), 1)
+    picture = np.random.default_rng(3).integers(0, 256, (*shape, 3), np.uint8)
+    setting = Setting((64, 64), seed=2, references=(picture,))
+    after = Buffer.empty((64, 64))
+
+    Executor(Plan((Step("patch_style"),)), setting).process(frame, after)
+
+    assert 16 <= after.y.min() <= after.y.max() <= 235

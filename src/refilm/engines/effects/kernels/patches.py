@@ -1,0 +1,103 @@
+"""Kernels of patch synthesis: which place of a reference picture each place of a frame takes its brushwork from.
+
+Pictures are rows of eight int16 per pixel: luma, U, V, then guides (luma and two of direction) that carry their weight,
+then two zeros. All integer.
+"""
+
+# mypy: disable-error-code="operator,arg-type,assignment"
+# numba gives these numbers their types; numpy's hints for mixed integers do not describe them.
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from refilm.engines.effects.kernels.kernel import kernel
+
+
+@kernel(
+    "int16[const], int, int, int16[const], int, int, int32[], int32[const], int32[const], int, uint8[const], int, int"
+)
+def match(
+    target: Any, w: int, h: int, source: Any, sw: int, sh: int, place: Any, bucket: Any, table: Any, choices: int,
+    mask: Any, cell: int, radius: int,
+) -> None:  # fmt: skip
+    """Improve `place`, (h, w): the index in the source, sw x sh, whose surroundings look most like each pixel's.
+
+    One scan in reading order. Tried are: the place itself; what continues the places of the four neighbours already
+    visited (coherence, Ashikhmin 2001); and the `choices` of the pixel's row of `table`, whose number is in `bucket`.
+    Places lie at least `radius` from the source's border.  mask: for each cell of `cell` x `cell` pixels whether it is
+    looked at.  radius: of the compared square.
+    """
+    columns = (w + cell - 1) // cell
+    total = 4 + choices
+    for y in range(h):
+        above, below = min(radius, y), min(radius, h - 1 - y)
+        for x in range(w):
+            if mask[(y // cell) * columns + x // cell] == 0:
+                continue
+            # At the picture's border the part of the square that lies within is compared.
+            left, right = min(radius, x), min(radius, w - 1 - x)
+            across = 8 * (left + right + 1)
+            here = y * w + x
+            best, least = np.int32(place[here]), np.int32(2147483647)
+            row = bucket[here] * choices
+            for n in range(-1, total):
+                if (n == 0 and x == 0) or (1 <= n <= 3 and y == 0) or (n == 2 and x == 0) or (n == 3 and x == w - 1):
+                    continue
+                if n == -1:
+                    try_at = np.int64(place[here])
+                elif n == 0:
+                    try_at = np.int64(place[here - 1]) + 1
+                elif n == 1:
+                    try_at = np.int64(place[here - w]) + sw
+                elif n == 2:
+                    try_at = np.int64(place[here - w - 1]) + sw + 1
+                elif n == 3:
+                    try_at = np.int64(place[here - w + 1]) + sw - 1
+                else:
+                    try_at = np.int64(table[row + n - 4])
+                if n >= 0 and try_at == best:
+                    continue
+                sy = try_at // sw
+                sx = try_at - sy * sw
+                if sy < radius or sx < radius or sy >= sh - radius or sx >= sw - radius:
+                    continue
+                far = np.int32(0)
+                for j in range(-above, below + 1):
+                    a = 8 * ((y + j) * w + x - left)
+                    b = 8 * ((sy + j) * sw + sx - left)
+                    one, other = target[a : a + across], source[b : b + across]
+                    for k in range(across):
+                        d = np.int32(one[k]) - np.int32(other[k])
+                        far += d * d
+                    if far >= least:
+                        break
+                if far < least:
+                    least, best = far, np.int32(try_at)
+            place[here] = best
+
+
+@kernel("int16[const], int, int, int32[const], int, int, uint8[const], int, int, int16[]")
+def vote(source: Any, sw: int, sh: int, place: Any, w: int, h: int, mask: Any, cell: int, radius: int, out: Any) -> None:  # noqa: E501  # fmt: skip
+    """Set the first three numbers of each pixel of `out` to the mean of what the squares around it have there.
+
+    Everything else as for `match`.
+    """
+    columns = (w + cell - 1) // cell
+    for y in range(h):
+        top, bottom = max(0, y - radius), min(h - 1, y + radius)
+        for x in range(w):
+            if mask[(y // cell) * columns + x // cell] == 0:
+                continue
+            a, b, c, n = np.int32(0), np.int32(0), np.int32(0), np.int32(0)
+            for j in range(top, bottom + 1):
+                for i in range(max(0, x - radius), min(w - 1, x + radius) + 1):
+                    at = 8 * (place[j * w + i] + (y - j) * sw + (x - i))
+                    a += source[at]
+                    b += source[at + 1]
+                    c += source[at + 2]
+                    n += 1
+            at = 8 * (y * w + x)
+            out[at], out[at + 1], out[at + 2] = (a + n // 2) // n, (b + n // 2) // n, (c + n // 2) // n

@@ -1,0 +1,219 @@
+"""Patch style: the clip repainted with the brushwork of a reference picture.
+
+Every small square of a frame takes the place of the picture that is as light and runs in the same direction (Hertzmann
+et al., "Image analogies", 2001). Where to look is not searched at random: a fixed table holds places for each lightness
+and direction, and neighbours continue each other's (Ashikhmin, "Synthesizing natural textures", 2001). After the first
+frame of a shot places and paint travel with the optical flow, and only what no longer fits is painted anew. Knows one
+clip and one picture.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from refilm.engines.effects.brushwork import Stabiliser
+from refilm.engines.effects.context import Context
+from refilm.engines.effects.kernels import patches
+from refilm.engines.effects.layers import LEVELS, fitted
+from refilm.engines.effects.opencv import cv2
+from refilm.engines.effects.operator import Setting
+from refilm.engines.effects.planes import Plane, Planes
+from refilm.engines.effects.yuv_table import yuv_from_rgb
+
+#: The square that is compared reaches this far; levels of the pyramid; places in each row of the table.
+_RADIUS, _LEVELS, _CHOICES = 2, 3, 12
+#: Luma counts this much more as a guide than the paint does; direction counts its square root less.
+_LUMA_WEIGHT, _DIRECTION_WEIGHT = 2.4, 1.7
+#: Frames are repainted in cells of this side, where they differ by more than this many levels from what has travelled.
+_CELL, _TOLERANCE = 8, 6.0
+#: How often a first frame is painted over at each level.
+_ROUNDS = 3
+#: How much of the picture's own distribution of light the clip takes on.
+_LIKE_THE_PICTURE = 0.8
+
+Eights = NDArray[np.int16]
+
+
+@dataclass(frozen=True)
+class Level:
+    """The reference at one size: (h, w, 8) as the kernels read it, and the table of places for each bucket."""
+
+    pixels: Eights
+    table: NDArray[np.int32]
+
+
+class PatchPainting:
+    """Repaints a clip after a picture. State: stabiliser, tone, and the last frame's light, places and paint."""
+
+    def __init__(self, setting: Setting, picture: NDArray[np.uint8], strength: float) -> None:
+        """picture: (h, w, 3) RGB.  strength: 0.3 to 1.5; below 1 part of the photograph stays."""
+        self._size = setting.size
+        self._stabiliser = Stabiliser(setting.size)
+        self._reference = _reference(picture, min(self._stabiliser.size), setting)
+        self._kept_light = 0.30 if strength < 1 else 0.16 - 0.12 * (strength - 1)
+        self._share = min(1.0, 0.35 + 0.65 * strength)
+        self._tone: NDArray[np.uint8] | None = None
+        self._light: Plane | None = None
+        self._place = np.zeros((0, 0), np.int32)
+        self._paint: Eights = np.zeros((0, 0, 8), np.int16)
+
+    def apply(self, context: Context, before: Planes, after: Planes) -> None:
+        """Fill `after` with the repainted `before`; they may be the same planes."""
+        steady = cv2.extractChannel(self._stabiliser.update(context, before), 0)
+        flow = context.flow
+        if self._tone is None or flow is None:
+            self._tone = _matched_tone(steady, self._reference[0].pixels[..., 0])
+        light = cv2.LUT(steady, self._tone)
+        if self._light is None or flow is None:
+            self._begin(light)
+        else:
+            self._continue(light, self._light, flow)
+        self._light = light
+        self._show(light, before, after)
+
+    def _begin(self, light: Plane) -> None:
+        """Paint a first frame, from coarse to fine."""
+        lights = [light]
+        while len(lights) < len(self._reference):
+            lights.append(cv2.pyrDown(lights[-1]))
+        place: NDArray[np.int32] | None = None
+        for level, small in zip(reversed(self._reference), reversed(lights), strict=True):
+            height, width = small.shape
+            paint, bucket = _guided(small)
+            if place is None:
+                place = level.table[bucket, 0]
+                paint[..., 0] = small
+                paint[..., 1:3] = level.pixels[..., 1:3].mean((0, 1))
+            else:
+                place = _finer(place, (height, width), level.pixels.shape)
+                paint[..., :3] = cv2.resize(self._paint[..., :3], (width, height), interpolation=cv2.INTER_LINEAR)
+            mask = np.ones((-(-height // _CELL), -(-width // _CELL)), np.uint8)
+            for _ in range(_ROUNDS):
+                self._repaint(level, paint, place, bucket, mask)
+            self._place, self._paint = place, paint
+
+    def _continue(self, light: Plane, earlier: Plane, flow: NDArray[np.float32]) -> None:
+        """Let places and paint travel, and repaint what no longer fits."""
+        height, width = light.shape
+        moved = cv2.resize(flow, (width, height), interpolation=cv2.INTER_LINEAR) * np.float32(2)
+        columns, rows = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
+        x = np.clip(np.rint(columns + moved[..., 0]), 0, width - 1).astype(np.intp)
+        y = np.clip(np.rint(rows + moved[..., 1]), 0, height - 1).astype(np.intp)
+        there = y * width + x
+        place = self._place.reshape(-1)[there]
+        paint, bucket = _guided(light)
+        paint[..., :3] = self._paint.reshape(-1, 8)[there.reshape(-1), :3].reshape(height, width, 3)
+        lost = cv2.GaussianBlur(cv2.absdiff(earlier.reshape(-1)[there], light), (5, 5), 1.2)
+        cells = -(-width // _CELL), -(-height // _CELL)
+        below, right = cells[1] * _CELL - height, cells[0] * _CELL - width
+        lost = cv2.copyMakeBorder(lost, 0, below, 0, right, cv2.BORDER_REPLICATE)
+        changed = cv2.resize(lost, cells, interpolation=cv2.INTER_AREA) > _TOLERANCE
+        mask = cv2.dilate(changed.astype(np.uint8), np.ones((3, 3), np.uint8))
+        self._repaint(self._reference[0], paint, place, bucket, mask)
+        self._place, self._paint = place, paint
+
+    def _repaint(
+        self, level: Level, paint: Eights, place: NDArray[np.int32], bucket: NDArray[np.int32], mask: NDArray[np.uint8]
+    ) -> None:
+        """One round: find better places, then take their paint."""
+        height, width = place.shape
+        tall, wide = level.pixels.shape[:2]
+        source, flat_place, cells = level.pixels.reshape(-1), place.reshape(-1), mask.reshape(-1)
+        patches.match(
+            paint.reshape(-1), width, height, source, wide, tall, flat_place, bucket.reshape(-1),
+            level.table.reshape(-1), _CHOICES, cells, _CELL, _RADIUS,
+        )  # fmt: skip
+        patches.vote(source, wide, tall, flat_place, width, height, cells, _CELL, _RADIUS, paint.reshape(-1))
+
+    def _show(self, light: Plane, before: Planes, after: Planes) -> None:
+        paint = self._paint[..., :3].astype(np.uint8)
+        # A little of the clip's own light keeps faces and letters readable.
+        luma = cv2.addWeighted(cv2.extractChannel(paint, 0), 1 - self._kept_light, light, self._kept_light, 0)
+        luma = cv2.resize(luma, self._size, interpolation=cv2.INTER_CUBIC)
+        crisp = cv2.addWeighted(luma, 1.6, cv2.GaussianBlur(luma, (7, 7), 1.6), -0.6, 0)
+        crisp = cv2.LUT(crisp, np.clip(LEVELS, 16, 235).astype(np.uint8))
+        cv2.addWeighted(crisp, self._share, before.y, 1 - self._share, 0, dst=after.y)
+        for k, old, new in ((1, before.u, after.u), (2, before.v, after.v)):
+            chroma = fitted(cv2.extractChannel(paint, k), (new.shape[1], new.shape[0]), shaped=True)
+            cv2.addWeighted(chroma, self._share, old, 1 - self._share, 0, dst=new)
+
+
+def _reference(picture: NDArray[np.uint8], short: int, setting: Setting) -> list[Level]:
+    """The picture at each level of the pyramid, the finest first, about as large as the painting grid."""
+    height, width = picture.shape[:2]
+    factor = short / min(height, width)
+    size = tuple(int(np.clip(round(length * factor), short, 2 * short)) for length in (width, height))
+    smaller = factor < 1
+    picture = cv2.resize(picture, size, interpolation=cv2.INTER_AREA if smaller else cv2.INTER_CUBIC)
+    yuv = np.clip(np.rint(yuv_from_rgb(picture / 255.0, setting.matrix)), 16, 240).astype(np.uint8)
+    levels = []
+    for depth in range(_LEVELS):
+        if depth > 0:
+            yuv = cv2.pyrDown(yuv)
+        pixels, bucket = _guided(np.ascontiguousarray(yuv[..., 0]))
+        pixels[..., :3] = yuv
+        levels.append(Level(pixels, _table(bucket, (setting.seed, 98, depth))))
+    return levels
+
+
+def _guided(light: Plane) -> tuple[Eights, NDArray[np.int32]]:
+    """Pixels with their guides and no paint yet, (h, w, 8), and the bucket of each, 0..511."""
+    soft = cv2.GaussianBlur(light, (0, 0), 1.2)
+    across, down = cv2.Sobel(soft, cv2.CV_32F, 1, 0), cv2.Sobel(soft, cv2.CV_32F, 0, 1)
+    tensor = cv2.GaussianBlur(cv2.merge([across * across, down * down, across * down]), (13, 13), 3)
+    difference, mixed = tensor[..., 0] - tensor[..., 1], 2 * tensor[..., 2]
+    length = np.sqrt(difference * difference + mixed * mixed)
+    weight = 60 * length / (tensor[..., 0] + tensor[..., 1] + 60) / (length + np.float32(1e-3))
+    along, aslant = (np.rint(weight * part).astype(np.int16) for part in (difference, mixed))
+    pixels = np.zeros((*light.shape, 8), np.int16)
+    pixels[..., 3] = cv2.LUT(soft, np.rint(LEVELS * _LUMA_WEIGHT).astype(np.int16))
+    pixels[..., 4], pixels[..., 5] = along * _DIRECTION_WEIGHT, aslant * _DIRECTION_WEIGHT
+    bucket = (soft.astype(np.int32) >> 3) * 16 + ((along + 128).astype(np.int32) >> 6) * 4 + ((aslant + 128) >> 6)
+    return pixels, bucket.astype(np.int32)
+
+
+def _table(bucket: NDArray[np.int32], seed: tuple[int, ...]) -> NDArray[np.int32]:
+    """(512, choices): places of the reference for each bucket; an empty one takes those of the nearest lightness."""
+    random = np.random.default_rng(seed)
+    height, width = bucket.shape
+    inner = slice(_RADIUS, height - _RADIUS), slice(_RADIUS, width - _RADIUS)
+    found = bucket[inner].reshape(-1)
+    places = np.arange(height * width, dtype=np.int32).reshape(height, width)[inner].reshape(-1)
+    order = np.argsort(found, kind="stable")
+    ends = np.searchsorted(found[order], np.arange(513))
+    by_light = np.argsort(found >> 4, kind="stable")
+    light_ends = np.searchsorted((found >> 4)[by_light], np.arange(33))
+    lights = np.flatnonzero(np.diff(light_ends))
+    table = np.zeros((512, _CHOICES), np.int32)
+    for number in range(512):
+        pool = order[ends[number] : ends[number + 1]]
+        if len(pool) == 0:
+            light = lights[np.abs(lights - (number >> 4)).argmin()]
+            pool = by_light[light_ends[light] : light_ends[light + 1]]
+        table[number] = places[pool[random.integers(0, len(pool), _CHOICES)]]
+    return table
+
+
+def _finer(place: NDArray[np.int32], size: tuple[int, int], source: tuple[int, ...]) -> NDArray[np.int32]:
+    """Places of a coarse level on the next finer one, (h, w) = size; source: shape of the reference there."""
+    height, width = size
+    tall, wide = source[:2]
+    coarse_wide = (wide + 1) // 2
+    rows = np.minimum(np.arange(height) // 2, place.shape[0] - 1)
+    columns = np.minimum(np.arange(width) // 2, place.shape[1] - 1)
+    coarse = place[rows[:, None], columns[None]]
+    y = 2 * (coarse // coarse_wide) + (np.arange(height) % 2)[:, None]
+    x = 2 * (coarse % coarse_wide) + np.arange(width) % 2
+    y, x = np.clip(y, _RADIUS, tall - 1 - _RADIUS), np.clip(x, _RADIUS, wide - 1 - _RADIUS)
+    return np.asarray(y * wide + x, np.int32)
+
+
+def _matched_tone(light: Plane, wanted: NDArray[np.int16]) -> NDArray[np.uint8]:
+    """Luma level to the level that is as frequent in the reference, most of the way."""
+    have = np.cumsum(np.bincount(light.reshape(-1), minlength=256)) / light.size
+    want = np.cumsum(np.bincount(wanted.reshape(-1).astype(np.intp), minlength=256)) / wanted.size
+    matched = np.interp(have, want, LEVELS)
+    return np.asarray(np.rint(_LIKE_THE_PICTURE * matched + (1 - _LIKE_THE_PICTURE) * LEVELS), np.uint8)
