@@ -171,7 +171,10 @@ def build(settings: Settings, *, fetcher: Fetcher | None = None, runner: Runner 
         lock = undo.enter_context(lock_data(settings.data))
         check_engines(settings)
         store = undo.enter_context(closing(open_store(settings)))
-        server = assemble(settings, store, lock, fetcher, runner or Runner())
+        pools = {LOCAL_POOL: settings.workers}
+        queue = Queue(shared_engine(settings.data / "refilm.sqlite"), executor_id="embedded", pools=pools)
+        undo.callback(queue.close)
+        server = assemble(settings, store, queue, lock, fetcher, runner or Runner())
         undo.pop_all()
     return server
 
@@ -183,16 +186,15 @@ def check_engines(settings: Settings) -> None:
         registry.get(settings.engine_for(model))
 
 
-def assemble(settings: Settings, store: SqliteStore, lock: IO[str], fetcher: Fetcher | None, runner: Runner) -> Server:
+def assemble(
+    settings: Settings, store: SqliteStore, queue: Queue, lock: IO[str], fetcher: Fetcher | None, runner: Runner
+) -> Server:
     """The parts of a server around its store."""
     assets = LocalAssets(settings.data / "assets")
     signer = Signer([(SIGNING_KEY, signing_secret(store))])
     fetcher = fetcher or Fetcher(
         fetch_policy(settings),
         FetchLimits(settings.max_video_bytes, settings.max_image_bytes, settings.fetch_seconds),
-    )
-    queue = Queue(
-        shared_engine(settings.data / "refilm.sqlite"), executor_id="embedded", pools={LOCAL_POOL: settings.workers}
     )
     window = settings.workers + QUEUE_AHEAD if settings.workers else 0
     caps = Caps(settings.max_concurrent_tasks, window)

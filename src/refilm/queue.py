@@ -14,6 +14,8 @@ from typing import Any, Protocol, TypeVar
 import sqlalchemy as sa
 from dbos import DBOS, DBOSClient
 
+from refilm.errors import Unavailable
+
 T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
@@ -49,11 +51,19 @@ def checkpointed(name: str, work: Callable[..., T], *arguments: Any) -> T:
 class Queue:
     """Durable work by pools. One per process, because the durable engine is."""
 
+    _only_one = threading.Lock()
+
     def __init__(self, engine: sa.Engine, *, executor_id: str, pools: Mapping[str, int]) -> None:
         """engine: of the database that also holds the tasks.  executor_id: whose interrupted work resumes at start.
 
         pools: how many tasks of each pool run at once in this process; none where empty.
+        Raises Unavailable where this process has a queue already.
         """
+        if not self._only_one.acquire(blocking=False):
+            raise Unavailable(
+                "There is one server in this process already, and there can be no second: close it first."
+            )
+        self._closed = False
         self._engine = engine
         self._pools = {name: slots for name, slots in pools.items() if slots > 0}
         self._client: DBOSClient | None = None
@@ -125,4 +135,7 @@ class Queue:
         if self._client is not None:
             self._client.destroy()
             self._client = None
-        DBOS.destroy(destroy_registry=True, workflow_completion_timeout_sec=seconds)
+        if not self._closed:
+            self._closed = True
+            DBOS.destroy(destroy_registry=True, workflow_completion_timeout_sec=seconds)
+            self._only_one.release()
