@@ -11,7 +11,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from sdk_environments import PYTHON_SDKS, python_sdk, python_sdk_source
+from environments import PYTHON_SDKS, python_sdk, python_sdk_source
 from server_process import ServerProcess, environment
 
 SUITE = [f"tests/api_resources/test_{name}.py" for name in ("tasks", "organization", "video_to_video")]
