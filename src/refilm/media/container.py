@@ -50,6 +50,8 @@ _PROBE_DECODERS = ",".join(
     sorted(VIDEO_CODECS | AUDIO_CODECS | {"libdav1d", "libvpx", "libvpx-vp9", "mp3float", "libopus", "libvorbis"})
     + [f"pcm_{name}" for name in _PCM]
 )
+#: PyAV 18 fails on titles that are not UTF-8 unless told otherwise; 19 has no such option and needs none.
+_LENIENT_METADATA: dict[str, Any] = {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
 #: Room for the rounding to coding blocks; every decoded frame is judged again by its true size.
 _CODED_PIXELS = (3840 + 64) * (2160 + 64)
 
@@ -59,7 +61,7 @@ _AnyStream = TypeVar("_AnyStream", bound=Stream)
 def open_input(source: BinaryIO) -> InputContainer:
     """A demuxer over the descriptor of `source`. Raises InvalidAsset where it is no container that we read."""
     try:
-        container = av.open(
+        container: InputContainer = av.open(
             Descriptor(source),
             "r",
             options={
@@ -68,8 +70,8 @@ def open_input(source: BinaryIO) -> InputContainer:
                 "max_pixels": str(_CODED_PIXELS),
                 "protocol_whitelist": "none",
             },
-            metadata_errors="replace",
             io_open=_refuse_to_open,
+            **_LENIENT_METADATA,
         )
     except (av.FFmpegError, ValueError) as error:
         raise InvalidAsset(_why_not_open(source)) from error
