@@ -2,9 +2,10 @@
 
     python bench/effects.py [--clip PATH] [--rounds 3] [--only NAME ...]
 
-Every measurement is a process of its own; rounds are interleaved, so that a busy machine is busy for all; the table
-shows medians. The transcode is imageio-ffmpeg's binary, libx264 veryfast crf 20, 2 threads, audio copied. Peers do
-the grade `teal_orange`: FFmpeg's lut3d, moviepy (in an environment of its own under .cache/), a plain OpenCV loop.
+Every measurement is a process of its own. The transcode runs again after every third job, and a job is divided by the
+two transcodes around it, so that a machine that grows busy does so for both; the table shows medians over the rounds.
+The transcode is imageio-ffmpeg's binary, libx264 veryfast crf 20, 2 threads, audio copied. Peers do the grade
+`teal_orange`: FFmpeg's lut3d, moviepy (in an environment of its own under .cache/), a plain OpenCV loop.
 
 Our processes load their kernels before the clock starts, as a worker does; baking tables and textures is inside.
 """
@@ -65,7 +66,7 @@ def operator(name: str, clip: Path, output: Path, room: Path, clock: Callable[[]
     import numpy as np
 
     from refilm.engines.effects.engine import EffectsEngine
-    from refilm.engines.effects.executor import Executor, encoding_for, needs_of, sample_colours
+    from refilm.engines.effects.executor import SAMPLED_FRAMES, Executor, encoding_for, needs_of, sample_colours
     from refilm.engines.effects.operator import Setting, no_samples
     from refilm.engines.effects.plan import Plan, Step
     from refilm.media.probe import probe
@@ -82,7 +83,7 @@ def operator(name: str, clip: Path, output: Path, room: Path, clock: Callable[[]
         info = probe(source)
         samples = no_samples
         if "samples" in needs_of(plan):
-            colours = sample_colours(sample_frames(source, 8), 1)
+            colours = sample_colours(sample_frames(source, SAMPLED_FRAMES), 1)
             samples = lambda: colours  # noqa: E731
         size = (info.width // 2 * 2, info.height // 2 * 2)
         executor = Executor(plan, Setting(size, info.matrix, seed=1, references=(sunset,), samples=samples))
@@ -166,6 +167,8 @@ def cpu_seconds() -> float:
 
 # The run.
 
+Costs = dict[str, float]
+
 
 def write_tables(room: Path) -> None:
     """The peers' grade, as a .cube file and as an array."""
@@ -200,7 +203,7 @@ def moviepy_python() -> Path | None:
     return python
 
 
-def run_job(job: str, clip: Path, room: Path, python: Path) -> dict[str, float]:
+def run_job(job: str, clip: Path, room: Path, python: Path) -> Costs:
     """One measurement in a process of its own."""
     command = [python, Path(__file__), "--measure", job, "--clip", clip, "--room", room]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -209,16 +212,29 @@ def run_job(job: str, clip: Path, room: Path, python: Path) -> dict[str, float]:
     return dict(json.loads(done.stdout.strip().splitlines()[-1]))
 
 
-def table_row(job: str, runs: list[dict[str, float]], base: list[dict[str, float]], stage: str | None) -> str:
-    """One line: medians over the rounds of this job's cost over the transcode's in the same round."""
+def run_round(jobs: list[str], run: Callable[[str], Costs]) -> dict[str, tuple[Costs, Costs]]:
+    """One round: for each job its costs, and the mean costs of the transcodes before and after it."""
+    results: dict[str, tuple[Costs, Costs]] = {}
+    before = run("ffmpeg")
+    for start in range(0, len(jobs), 3):
+        group = {job: run(job) for job in jobs[start : start + 3]}
+        after = run("ffmpeg")
+        base = {key: (before[key] + after[key]) / 2 for key in before}
+        results |= {job: (costs, base) for job, costs in group.items()}
+        before = after
+    return results
+
+
+def table_row(job: str, runs: list[tuple[Costs, Costs]], stage: str | None) -> str:
+    """One line: medians over the rounds of this job's costs over the transcode's around it."""
 
     def ratio(key: str) -> float:
-        return statistics.median(mine[key] / its[key] for mine, its in zip(runs, base, strict=True))
+        return statistics.median(mine[key] / its[key] for mine, its in runs)
 
     goal = GOALS.get(stage or "")
     verdict = "" if goal is None else f"{goal:.2f} {'met' if ratio('wall') <= goal else 'not yet'}"
-    wall = statistics.median(each["wall"] for each in runs)
-    memory = "" if job == "ffmpeg" or job.endswith("lut3d") else f"{runs[0]['memory']:.0f}"
+    wall = statistics.median(mine["wall"] for mine, _ in runs)
+    memory = "" if job.startswith("ffmpeg") else f"{runs[0][0]['memory']:.0f}"
     return (
         f"{job:<18}{stage or 'peer':<9}{ratio('wall'):>6.2f}{ratio('cpu'):>7.2f}{ratio('bytes'):>7.2f}"
         f"{wall:>8.2f}{memory:>8}  {verdict}"
@@ -241,18 +257,21 @@ def main() -> None:
     else:
         pythons["moviepy"] = found
     jobs = [job for job in pythons if not arguments.only or job in {"ffmpeg", *arguments.only}]
-    results: dict[str, list[dict[str, float]]] = {job: [] for job in jobs}
+    rounds = []
     with tempfile.TemporaryDirectory() as folder:
         write_tables(Path(folder))
-        for number in range(arguments.rounds):
-            for job in jobs:
-                print(f"\rround {number + 1} of {arguments.rounds}: {job:<20}", end="", file=sys.stderr, flush=True)
-                results[job].append(run_job(job, clip, Path(folder), pythons[job]))
-    print(f"\r{clip.name}, {arguments.rounds} rounds, medians of ratios to `ffmpeg` in the same round.{' ' * 20}")
+
+        def run(job: str) -> Costs:
+            print(f"\rround {len(rounds) + 1} of {arguments.rounds}: {job:<20}", end="", file=sys.stderr, flush=True)
+            return run_job(job, clip, Path(folder), pythons[job])
+
+        for _ in range(arguments.rounds):
+            rounds.append(run_round(jobs, run))
+    print(f"\r{clip.name}, {arguments.rounds} rounds, medians of ratios to `ffmpeg` beside each job.{' ' * 20}")
     print(f"{'':<18}{'stage':<9}{'wall':>6}{'cpu':>7}{'bytes':>7}{'s':>8}{'MiB':>8}  goal")
     for job in jobs:
         stage = OPERATORS[job].spec.stage if job in OPERATORS else None
-        print(table_row(job, results[job], results["ffmpeg"], stage))
+        print(table_row(job, [each[job] for each in rounds], stage))
 
 
 def parser() -> argparse.ArgumentParser:
