@@ -72,7 +72,9 @@ class EffectsEngine:
         plan = _plan(request, options)
         seed = request.seed or 0
         size = _output_size(request, inputs)
+        on_event(Progress(0.0))
         work = _Work(_executor(plan, inputs, size, seed), inputs.info.duration, on_event)
+        on_event(Progress(0.0))
         encoding = encoding_for(plan)
         written = edit_frames(
             inputs.video,
