@@ -29,7 +29,7 @@ def test_a_new_folder_is_private_and_complete(tmp_path: Path):
 def test_a_server_can_be_built_again_after_close(tmp_path: Path):
     """Closing lets go of everything: the same folder can be served again at once, and what it held is there."""
     keys = []
-    for _ in range(3):
+    for _ in range(2):
         server = build(Settings(data=tmp_path))
         server.start()
         keys.append(server.accounts.create_key("ann"))
