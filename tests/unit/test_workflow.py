@@ -20,7 +20,7 @@ from refilm.domain.clip import ClipInfo
 from refilm.domain.edit import EditRequest, Model, OutputSpec
 from refilm.domain.task import MAX_ATTEMPTS, Task, TaskStatus
 from refilm.domain.upload import Upload
-from refilm.errors import NotFound, Unavailable
+from refilm.errors import NotFound, StorageFull, Unavailable
 from refilm.runner.process import Runner
 from refilm.testing import decode_times, make_clip
 from refilm.workflow import LEAST_EDIT_SECONDS, Allowance
@@ -208,6 +208,33 @@ def test_a_cancelled_edit_stops_and_leaves_nothing(house: House, clip: Path):
     house.wait(lambda: not psutil.pid_exists(child), "the end of the child")
     house.wait(lambda: not any(task.id in key or "scratch" in key for key in house.outputs()), "clean assets")
     assert house.ended(house.submit(clip, "copy")).status is TaskStatus.SUCCEEDED
+
+
+@pytest.mark.parametrize(
+    ("verb", "prompt", "status"),
+    [
+        ("start", "copy", "SUCCEEDED"),
+        ("progress", "copy", "SUCCEEDED"),
+        ("succeed", "copy", "SUCCEEDED"),
+        ("fail", "invalid", "FAILED"),
+    ],
+)
+def test_a_database_that_is_full_for_a_while_costs_no_task(house: House, clip: Path, monkeypatch, verb, prompt, status):
+    """Whichever write of a task finds no room at first, the task comes to its own end once there is room again."""
+    write, refusals = getattr(house.server.service, verb), [StorageFull("no room"), Unavailable("locked")]
+
+    def cramped(*arguments: Any) -> Any:
+        if refusals:
+            raise refusals.pop()
+        return write(*arguments)
+
+    monkeypatch.setattr("refilm.workflow.WRITE_PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(house.server.service, verb, cramped)
+
+    done = house.ended(house.submit(clip, prompt))
+
+    assert refusals == []
+    assert (done.status, done.attempt) == (status, 1)
 
 
 def test_another_server_on_the_same_folder_is_refused(house: House):
