@@ -23,6 +23,7 @@ from av.video.stream import VideoStream
 from refilm.errors import InvalidAsset
 from refilm.media.descriptor import Descriptor
 from refilm.media.geometry import MAX_PIXELS
+from refilm.media.pyav import LENIENT_METADATA, exact
 
 #: FFmpeg's names of the demuxers that may open an input.
 FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,ogg,h264"
@@ -50,8 +51,6 @@ _PROBE_DECODERS = ",".join(
     sorted(VIDEO_CODECS | AUDIO_CODECS | {"libdav1d", "libvpx", "libvpx-vp9", "mp3float", "libopus", "libvorbis"})
     + [f"pcm_{name}" for name in _PCM]
 )
-#: PyAV 18 fails on titles that are not UTF-8 unless told otherwise; 19 has no such option and needs none.
-_LENIENT_METADATA: dict[str, Any] = {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
 #: Room for the rounding to coding blocks; every decoded frame is judged again by its true size.
 _CODED_PIXELS = (3840 + 64) * (2160 + 64)
 
@@ -71,7 +70,7 @@ def open_input(source: BinaryIO) -> InputContainer:
                 "protocol_whitelist": "none",
             },
             io_open=_refuse_to_open,
-            **_LENIENT_METADATA,
+            **LENIENT_METADATA,
         )
     except (av.FFmpegError, ValueError) as error:
         raise InvalidAsset(_why_not_open(source)) from error
@@ -180,9 +179,10 @@ def use_only(container: InputContainer, stream: Stream) -> None:
 
 def start_of(stream: Stream | None) -> Fraction | None:
     """When the stream's first packet is shown, in seconds of the container's clock; None where it does not say."""
-    if stream is None or stream.start_time is None or stream.time_base is None:
+    time_base = exact(stream.time_base) if stream is not None else None
+    if stream is None or stream.start_time is None or time_base is None:
         return None
-    return stream.start_time * stream.time_base
+    return stream.start_time * time_base
 
 
 def origin_of(video: VideoStream, audio: AudioStream | None) -> Fraction:
@@ -195,7 +195,7 @@ def origin_of(video: VideoStream, audio: AudioStream | None) -> Fraction:
     sound = start_of(audio)
     if first > 0 and sound is not None:
         first = max(Fraction(0), min(first, sound))
-    time_base = video.time_base or Fraction(1)
+    time_base = exact(video.time_base) or Fraction(1)
     return first // time_base * time_base
 
 
