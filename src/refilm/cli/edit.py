@@ -77,11 +77,10 @@ def request_of(prompt: str, references: list[Path], seed: int | None, model: str
 
 def plan_of(settings: Settings, request: EditRequest) -> dict[str, Any]:
     """What the engine would do."""
-    from refilm.bootstrap import engine_options
     from refilm.engines.registry import Registry
 
     engine = Registry(settings.engines).get(settings.engine_for(request.model))
-    return engine.plan(request, engine_options(settings))
+    return engine.plan(request, settings.engine_options())
 
 
 def run(
@@ -97,7 +96,6 @@ def run(
     """Do the edit in a child process; the output appears whole or not at all."""
     from dataclasses import replace
 
-    from refilm.bootstrap import engine_options
     from refilm.domain.edit import OutputSpec
     from refilm.runner.process import Runner
 
@@ -113,7 +111,7 @@ def run(
             request,
             info,
             files,
-            options=engine_options(settings),
+            options=settings.engine_options(),
             seconds=settings.edit_seconds,
             on_tick=on_tick,
         )

@@ -91,7 +91,11 @@ class SqliteStore:
         self._path = path
         self._writing = writing_engine(path)
         self._reading = reading_engine(path)
-        self._prepare()
+        try:
+            self._prepare()
+        except BaseException:
+            self._writing.dispose()
+            raise
         self._writer = GroupCommitWriter(self._writing)
         self._local = threading.local()
         self._open: list[sqlite3.Connection] = []
