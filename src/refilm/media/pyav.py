@@ -10,7 +10,9 @@ from fractions import Fraction
 from typing import Any, Protocol
 
 import av
+import numpy as np
 from av.codec.context import CodecContext
+from numpy.typing import NDArray
 
 _MAJOR = int(av.__version__.split(".")[0])
 
@@ -36,6 +38,14 @@ def exact(ratio: _Ratio | None) -> Fraction | None:
     if ratio is None or ratio.numerator == 0 or ratio.denominator == 0:
         return None
     return Fraction(ratio.numerator, ratio.denominator)
+
+
+def plane_bytes(plane: Any) -> NDArray[np.uint8]:
+    """The memory of a picture's or a sound's plane, not a copy; it keeps the plane alive.
+
+    plane: a buffer, which PyAV's own types say on some versions of Python only.
+    """
+    return np.frombuffer(plane, np.uint8)
 
 
 def opens(decoder: CodecContext) -> bool:

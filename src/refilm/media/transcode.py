@@ -12,14 +12,13 @@ from fractions import Fraction
 from typing import Any
 
 import av
-import numpy as np
 from av.audio.codeccontext import AudioCodecContext
 from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
 from av.container import OutputContainer
 from av.packet import Packet
 
-from refilm.media.pyav import exact
+from refilm.media.pyav import exact, plane_bytes
 
 _RATES = frozenset({96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000})
 _LAYOUTS = {1: "mono", 2: "stereo", 3: "3.0", 4: "4.0", 5: "5.0", 6: "5.1"}
@@ -118,7 +117,7 @@ def _silence(like: AudioFrame, start: Fraction, end: Fraction) -> Iterator[Audio
         frame = AudioFrame(like.format.name, like.layout, samples)
         zero = 128 if like.format.name.startswith("u8") else 0
         for plane in frame.planes:
-            np.frombuffer(plane, np.uint8)[:] = zero  # type: ignore[call-overload]
+            plane_bytes(plane)[:] = zero
         frame.sample_rate, frame.time_base, frame.pts = like.sample_rate, time_base, round(start / time_base)
         yield frame
         start += Fraction(samples, like.sample_rate)
