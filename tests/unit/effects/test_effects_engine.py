@@ -119,7 +119,17 @@ def test_edit_records_what_was_done(make_clip, tmp_path):
     assert applied["size"] == [160, 90]
     assert applied["encoder"] == {"codec": "h264", "preset": "veryfast", "crf": 20, "threads": 2}
     assert applied["frames"] == outcome.frames == len(read_frames(output))
+    assert applied["notes"] == []
     assert {"av", "numpy", "numba"} <= set(applied["versions"])
+
+
+def test_edit_records_what_had_to_be_done_to_the_clip(make_clip, tmp_path):
+    """Whoever looks at the task learns that the colours of a wide-gamut clip were written in another standard."""
+    clip = make_clip(seconds=0.5, size=(160, 90), colour="2020")
+
+    outcome, _ = edit(request("make it sepia"), clip, tmp_path)
+
+    assert outcome.applied["notes"] == ["The clip's BT.2020 colours were written as BT.709."]
 
 
 def test_output_size_is_honoured(make_clip, tmp_path):

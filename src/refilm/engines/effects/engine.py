@@ -93,6 +93,7 @@ class EffectsEngine:
             "frames": written.frames,
             "encoder": {"codec": "h264", "preset": encoding.preset, "crf": encoding.crf, "threads": 2},
             "audio": written.audio,
+            "notes": list(written.notes),
             "versions": {name: version(name) for name in _LIBRARIES},
         }
         return Outcome(applied, written.frames)
