@@ -99,9 +99,20 @@ class House:
         return {key for key in found if not key.startswith("uploads/")}
 
 
+#: What other tests of the same run started and use still, such as a server of theirs.
+_others: set[int] = set()
+
+
+@pytest.fixture(autouse=True)
+def _look_at_others() -> None:
+    """Note what runs already when a test begins."""
+    _others.clear()
+    _others.update(children())
+
+
 def children() -> list[int]:
-    """The processes that this one started."""
-    return [child.pid for child in psutil.Process().children(recursive=True)]
+    """The processes that the test at hand started."""
+    return [child.pid for child in psutil.Process().children(recursive=True) if child.pid not in _others]
 
 
 @pytest.fixture(scope="module")
