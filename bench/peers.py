@@ -20,6 +20,7 @@ from typing import Any
 
 import httpx2
 import psutil
+
 from refilm.testing import make_clip
 
 HERE = Path(__file__).parent

@@ -1,4 +1,7 @@
-"""Settings to parts: store, assets, queue, engines, service, app. The only file that names concrete classes."""
+"""Settings to parts: store, assets, queue, engines, service, app. The only file that names concrete classes.
+
+What only a server needs is imported when one is built: commands that look up a key do not wait for it.
+"""
 
 from __future__ import annotations
 
@@ -10,15 +13,10 @@ from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import IO, Any, BinaryIO
-
-from fastapi import FastAPI
+from typing import IO, TYPE_CHECKING, Any, BinaryIO
 
 from refilm.accounts import Accounts
 from refilm.admission import Admission, Caps
-from refilm.api.app import create_app
-from refilm.api.settings import ApiSettings
-from refilm.assets.fetch import Fetcher, FetchLimits
 from refilm.assets.local import LocalAssets
 from refilm.assets.signing import Signer
 from refilm.config import Settings
@@ -28,14 +26,20 @@ from refilm.engines.registry import Registry
 from refilm.errors import Unavailable
 from refilm.intake import Intake
 from refilm.net.policy import Policy, parse_allow
-from refilm.queue import Queue
 from refilm.runner.process import Runner
 from refilm.service import Service, Terms
 from refilm.store.sql import Transaction
 from refilm.store.sqlite import SqliteStore, shared_engine
 from refilm.telemetry import metrics_registry
 from refilm.uploads import Probe, UploadRules, Uploads
-from refilm.workflow import Allowance, Workflow
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+    from refilm.api.settings import ApiSettings
+    from refilm.assets.fetch import Fetcher
+    from refilm.queue import Queue
+    from refilm.workflow import Workflow
 
 #: The pool of engines that run in child processes of this machine.
 LOCAL_POOL = "local"
@@ -108,11 +112,6 @@ def uri_limits(settings: Settings) -> UriLimits:
     return UriLimits(max_video_data_chars=settings.max_video_data_uri, max_image_data_chars=settings.max_image_data_uri)
 
 
-def engine_options(settings: Settings) -> dict[str, Any]:
-    """The operator's settings for engines."""
-    return {"partial_edits": settings.partial_edits}
-
-
 def upload_rules(settings: Settings) -> UploadRules:
     """What an upload may be."""
     return UploadRules(
@@ -166,12 +165,17 @@ def build(settings: Settings, *, fetcher: Fetcher | None = None, runner: Runner 
 
     Raises Unavailable where another server works on the same data, NotFound where a model's engine is missing.
     """
+    from refilm.queue import Queue
+
     settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
     with ExitStack() as undo:
         lock = undo.enter_context(lock_data(settings.data))
         check_engines(settings)
         store = undo.enter_context(closing(open_store(settings)))
-        server = assemble(settings, store, lock, fetcher, runner or Runner())
+        pools = {LOCAL_POOL: settings.workers}
+        queue = Queue(shared_engine(settings.data / "refilm.sqlite"), executor_id="embedded", pools=pools)
+        undo.callback(queue.close)
+        server = assemble(settings, store, queue, lock, fetcher, runner or Runner())
         undo.pop_all()
     return server
 
@@ -183,16 +187,19 @@ def check_engines(settings: Settings) -> None:
         registry.get(settings.engine_for(model))
 
 
-def assemble(settings: Settings, store: SqliteStore, lock: IO[str], fetcher: Fetcher | None, runner: Runner) -> Server:
+def assemble(
+    settings: Settings, store: SqliteStore, queue: Queue, lock: IO[str], fetcher: Fetcher | None, runner: Runner
+) -> Server:
     """The parts of a server around its store."""
+    from refilm.api.app import create_app
+    from refilm.assets.fetch import Fetcher, FetchLimits
+    from refilm.workflow import Allowance, Workflow
+
     assets = LocalAssets(settings.data / "assets")
     signer = Signer([(SIGNING_KEY, signing_secret(store))])
     fetcher = fetcher or Fetcher(
         fetch_policy(settings),
         FetchLimits(settings.max_video_bytes, settings.max_image_bytes, settings.fetch_seconds),
-    )
-    queue = Queue(
-        shared_engine(settings.data / "refilm.sqlite"), executor_id="embedded", pools={LOCAL_POOL: settings.workers}
     )
     window = settings.workers + QUEUE_AHEAD if settings.workers else 0
     caps = Caps(settings.max_concurrent_tasks, window)
@@ -209,7 +216,7 @@ def assemble(settings: Settings, store: SqliteStore, lock: IO[str], fetcher: Fet
         runner,
         limits_of=settings.limits,
         allowance=Allowance(settings.edit_seconds, settings.edit_seconds_per_megapixel_frame),
-        options=engine_options(settings),
+        options=settings.engine_options(),
     )
     uploads = Uploads(store, assets, signer, probe_with(runner), now, path="/uploads", rules=upload_rules(settings))
     app = create_app(service, accounts, uploads, api_settings(settings), metrics=metrics_registry(service.counts))
@@ -218,6 +225,8 @@ def assemble(settings: Settings, store: SqliteStore, lock: IO[str], fetcher: Fet
 
 def api_settings(settings: Settings) -> ApiSettings:
     """What the HTTP edge needs to know."""
+    from refilm.api.settings import ApiSettings
+
     return ApiSettings(
         public_url=settings.public_url.rstrip("/") if settings.public_url else None,
         docs_url=settings.docs_url,

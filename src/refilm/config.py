@@ -6,7 +6,7 @@ Below this floor nobody reads settings, the environment or the clock: values arr
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -100,6 +100,10 @@ class Settings(BaseSettings):
         if model is Model.ALEPH2:
             return ModelLimits(min_seconds=2, max_seconds=self.aleph2_max_seconds, long_side=1920, short_side=1080)
         return ModelLimits(min_seconds=0, max_seconds=self.gen4_aleph_max_seconds, long_side=3840, short_side=2160)
+
+    def engine_options(self) -> dict[str, Any]:
+        """The operator's settings for engines."""
+        return {"partial_edits": self.partial_edits}
 
     def engine_for(self, model: Model) -> str:
         """The engine that serves `model`."""

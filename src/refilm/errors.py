@@ -91,9 +91,7 @@ class UnsupportedEdit(EditFailure):
 
     failure_code = "INPUT_PREPROCESSING.UNSUPPORTED"
 
-    def __init__(
-        self, message: str, *, refused: Sequence[tuple[str, str]] = (), possible: Sequence[str] = ()
-    ) -> None:
+    def __init__(self, message: str, *, refused: Sequence[tuple[str, str]] = (), possible: Sequence[str] = ()) -> None:
         super().__init__(message)
         self.refused = tuple(refused)
         self.possible = tuple(possible)

@@ -14,6 +14,8 @@ from typing import Any, Protocol, TypeVar
 import sqlalchemy as sa
 from dbos import DBOS, DBOSClient
 
+from refilm.errors import Unavailable
+
 T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
@@ -47,7 +49,9 @@ def checkpointed(name: str, work: Callable[..., T], *arguments: Any) -> T:
 
 
 class Queue:
-    """Durable work by pools. One per process, because the durable engine is."""
+    """Durable work by pools. One at a time may run in a process, because the durable engine is one."""
+
+    _only_one = threading.Lock()
 
     def __init__(self, engine: sa.Engine, *, executor_id: str, pools: Mapping[str, int]) -> None:
         """engine: of the database that also holds the tasks.  executor_id: whose interrupted work resumes at start.
@@ -55,24 +59,34 @@ class Queue:
         pools: how many tasks of each pool run at once in this process; none where empty.
         """
         self._engine = engine
+        self._executor_id = executor_id
         self._pools = {name: slots for name, slots in pools.items() if slots > 0}
         self._client: DBOSClient | None = None
         self._timers: list[threading.Event] = []
         self._complete = threading.Event()
+        self._running = False
+
+    def run(self, body: Callable[[str, Step], None]) -> None:
+        """Begin to work: what was interrupted first, then what is enqueued.
+
+        Raises Unavailable where another queue of this process is running.
+        """
+        if not self._only_one.acquire(blocking=False):
+            raise Unavailable(
+                "There is one server in this process already, and there can be no second: close it first."
+            )
+        self._running = True
         DBOS(
             config={
                 "name": "refilm",
-                "system_database_url": str(engine.url),
-                "system_database_engine": engine,
+                "system_database_url": str(self._engine.url),
+                "system_database_engine": self._engine,
                 "application_version": str(WORKFLOW_CONTRACT),
-                "executor_id": executor_id,
+                "executor_id": self._executor_id,
                 "log_level": "ERROR",
                 "max_executor_threads": max(8, 2 * sum(self._pools.values()) + 4),
             }
         )
-
-    def run(self, body: Callable[[str, Step], None]) -> None:
-        """Begin to work: what was interrupted first, then what is enqueued."""
 
         @DBOS.workflow(name=WORKFLOW)
         def task_workflow(task_id: str) -> None:
@@ -125,4 +139,8 @@ class Queue:
         if self._client is not None:
             self._client.destroy()
             self._client = None
-        DBOS.destroy(destroy_registry=True, workflow_completion_timeout_sec=seconds)
+        if self._running:
+            self._running = False
+            DBOS.destroy(destroy_registry=True, workflow_completion_timeout_sec=seconds)
+            self._only_one.release()
+        self._engine.dispose()

@@ -11,7 +11,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -28,8 +28,12 @@ PATIENCE = 60.0
 class ServerProcess:
     """A server on a free port of 127.0.0.1 over the data directory `data`; a context manager."""
 
-    def __init__(self, data: Path, settings: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, data: Path, settings: Mapping[str, str] | None = None, refilm: Sequence[str | Path] = (REFILM,)
+    ) -> None:
+        """settings: REFILM_ variables.  refilm: how the command is called, where it is not our own."""
         self.data = data
+        self.refilm = list(refilm)
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = data.parent / f"{data.name}-{self.port}.log"
@@ -59,7 +63,7 @@ class ServerProcess:
 
     def command(self) -> list[str | Path]:
         """How the server is started."""
-        return [REFILM, "serve", "--host", "127.0.0.1", "--port", str(self.port), "--data", self.data]
+        return [*self.refilm, "serve", "--host", "127.0.0.1", "--port", str(self.port), "--data", self.data]
 
     def _wait_until_ready(self) -> None:
         give_up = time.monotonic() + PATIENCE
@@ -102,7 +106,7 @@ class ServerProcess:
 
     def new_key(self, name: str) -> str:
         """The secret of a new key on this data directory."""
-        command = [REFILM, "keys", "create", name, "--data", self.data]
+        command = [*self.refilm, "keys", "create", name, "--data", self.data]
         made = subprocess.run(
             command, capture_output=True, text=True, timeout=PATIENCE, check=True, env=environment(self._settings)
         )

@@ -10,10 +10,10 @@ from typing import Any
 
 import httpx2
 import pytest
+from environments import NODE_SDK, PYTHON_SDKS, node_sdk, python_sdk
 from https_source import HttpsSource
 from material import Material
 from outputs import Shown, download, look_at
-from sdk_environments import NODE_SDK, PYTHON_SDKS, node_sdk, python_sdk
 from server_process import ServerProcess, environment
 
 CLIENTS = Path(__file__).with_name("clients")

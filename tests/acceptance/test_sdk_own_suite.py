@@ -11,12 +11,13 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from sdk_environments import PYTHON_SDKS, python_sdk, python_sdk_source
+from environments import PYTHON_SDKS, python_sdk, python_sdk_source
 from server_process import ServerProcess, environment
 
-SUITE = [f"tests/api_resources/test_{name}.py" for name in ("tasks", "organization", "video_to_video")]
+FOLDER = "tests/api_resources"
+SUITE = [f"{FOLDER}/test_{name}.py" for name in ("tasks", "organization", "video_to_video")]
 
-#: The parts of test_video_to_video.py that are about models of ours, and the parts left out, each with its model.
+#: The parts of test_video_to_video.py that are about models of ours, and those left out, each with its model.
 OUR_MODELS = {"5.24.0": {"overload_1": "aleph2"}, "4.18.0": {"overload_1": "gen4_aleph", "overload_2": "aleph2"}}
 OTHER_MODELS = {
     "5.24.0": {
@@ -35,6 +36,20 @@ OTHER_MODELS = {
     "4.18.0": {"overload_3": "seedance2", "overload_4": "seedance2_fast"},
 }
 
+#: Single tests left out of a suite, and why: what the API was for a while and is no more.
+OUTDATED = {
+    "5.24.0": {},
+    "4.18.0": {
+        "VideoToVideo::test_method_create_with_all_params_overload_2": "aleph2 had promptImage for eight days only",
+        "Organization::test_method_retrieve": "a limit may be null today; these types know integers alone",
+        "Organization::test_raw_response_retrieve": "the same",
+        "Organization::test_streaming_response_retrieve": "the same",
+    },
+}
+
+#: How many tests each class of the suite has, and for video_to_video how many each model; 2 clients sync, 3 async.
+TESTS = {"Tasks": 8, "Organization": 7, "VideoToVideo": 4}
+
 
 class SeededServer(ServerProcess):
     """The real server with what the suite expects to find."""
@@ -51,12 +66,22 @@ def seeded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
         yield server
 
 
+def left_out(version: str) -> list[str]:
+    """pytest's options that leave out what is not ours. A node id ends in "[" so that it names one test only."""
+    options = ["-k", f"not ({' or '.join(OTHER_MODELS[version])})"]
+    for test in OUTDATED[version]:
+        kind, name = test.split("::")
+        file = {"VideoToVideo": "video_to_video", "Organization": "organization"}[kind]
+        for prefix in ("Test", "TestAsync"):
+            options += ["--deselect", f"{FOLDER}/test_{file}.py::{prefix}{kind}::{name}["]
+    return options
+
+
 @pytest.mark.parametrize("version", PYTHON_SDKS)
 def test_the_suite_of_the_sdk_passes(version: str, seeded: ServerProcess, tmp_path: Path) -> None:
     """Tasks, organization, our models of video_to_video: every test of the SDK passes, and none is skipped."""
     report = tmp_path / "report.xml"
-    others = " or ".join(OTHER_MODELS[version])
-    command = [python_sdk(version), "-m", "pytest", *SUITE, "-k", f"not ({others})", "--junitxml", report]
+    command = [python_sdk(version), "-m", "pytest", *SUITE, *left_out(version), "--junitxml", report]
     # The suite's own options ask for several processes, which would delete each other's one task.
     command += ["-o", "addopts=", "-p", "seed_plugin", "-p", "no:cacheprovider"]
     settings = {
@@ -73,13 +98,17 @@ def test_the_suite_of_the_sdk_passes(version: str, seeded: ServerProcess, tmp_pa
     assert done.returncode == 0, done.stdout[-6000:]
     cases = list(ElementTree.parse(report).iter("testcase"))
     assert [case.get("name") for case in cases if list(case)] == []
-    ran = Counter(str(case.get("classname")).rpartition(".")[2] for case in cases)
-    assert ran["TestTasks"] == 16
-    assert ran["TestAsyncTasks"] == 24
-    assert ran["TestOrganization"] == 14
-    assert ran["TestAsyncOrganization"] == 21
-    assert ran["TestVideoToVideo"] == 8 * len(OUR_MODELS[version])
-    assert ran["TestAsyncVideoToVideo"] == 12 * len(OUR_MODELS[version])
+    assert Counter(str(case.get("classname")).rpartition(".")[2] for case in cases) == expected(version)
+
+
+def expected(version: str) -> dict[str, int]:
+    """How many tests of each class must have run."""
+    counts = {}
+    for kind, tests in TESTS.items():
+        tests *= len(OUR_MODELS[version]) if kind == "VideoToVideo" else 1
+        tests -= sum(name.startswith(kind) for name in OUTDATED[version])
+        counts |= {f"Test{kind}": 2 * tests, f"TestAsync{kind}": 3 * tests}
+    return counts
 
 
 @pytest.mark.parametrize("version", PYTHON_SDKS)

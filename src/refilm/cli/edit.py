@@ -77,11 +77,10 @@ def request_of(prompt: str, references: list[Path], seed: int | None, model: str
 
 def plan_of(settings: Settings, request: EditRequest) -> dict[str, Any]:
     """What the engine would do."""
-    from refilm.bootstrap import engine_options
     from refilm.engines.registry import Registry
 
     engine = Registry(settings.engines).get(settings.engine_for(request.model))
-    return engine.plan(request, engine_options(settings))
+    return engine.plan(request, settings.engine_options())
 
 
 def run(
@@ -97,7 +96,6 @@ def run(
     """Do the edit in a child process; the output appears whole or not at all."""
     from dataclasses import replace
 
-    from refilm.bootstrap import engine_options
     from refilm.domain.edit import OutputSpec
     from refilm.runner.process import Runner
 
@@ -113,7 +111,7 @@ def run(
             request,
             info,
             files,
-            options=engine_options(settings),
+            options=settings.engine_options(),
             seconds=settings.edit_seconds,
             on_tick=on_tick,
         )
@@ -123,7 +121,7 @@ def size_for(ratio: str | None, info: ClipInfo) -> tuple[int, int] | None:
     """The output size that "1280x720", "1280:720" or "16:9" means for a clip. Raises BadArgument."""
     from fractions import Fraction
 
-    from refilm.media.geometry import even, parse_pair
+    from refilm.media.geometry import SMALLEST_SIDE, even, parse_pair
 
     if ratio is None:
         return None
@@ -134,6 +132,10 @@ def size_for(ratio: str | None, info: ClipInfo) -> tuple[int, int] | None:
     if min(width, height) < LEAST_PIXELS:
         scale = min(Fraction(info.width, width), Fraction(info.height, height))
         width, height = even(width * scale), even(height * scale)
+    if min(width, height) < SMALLEST_SIDE:
+        raise BadArgument(
+            f"--ratio {ratio!r} would leave {width}x{height} of this clip; no side may be under 16 pixels"
+        )
     if width % 2 or height % 2 or max(width, height) > 3840 or width * height > 3840 * 2160:
         raise BadArgument(f"--ratio {ratio!r}: sizes are even and at most 3840x2160")
     return width, height
@@ -150,6 +152,8 @@ def open_input(path: Path) -> BinaryIO:
 @contextmanager
 def appearing(path: Path) -> Iterator[BinaryIO]:
     """A new file beside `path` that takes its place on a clean exit and vanishes on an error."""
+    if path.is_dir():
+        raise BadArgument(f"{path} is a folder; name the file that the edited clip goes to")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         scratch = tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False)  # noqa: SIM115

@@ -15,7 +15,7 @@ Data = Annotated[Path | None, typer.Option(help="Folder of rows and bytes.", sho
 
 
 @app.command()
-def create(name: str, data: Data = None) -> None:
+def create(name: Annotated[str, typer.Argument(help="The account.")], data: Data = None) -> None:
     """Make a key for account NAME, and the account where it is new. Prints the secret, once."""
     from refilm.bootstrap import open_accounts
     from refilm.cli.options import settings_with
@@ -37,7 +37,10 @@ def list_keys(data: Data = None) -> None:
 
 
 @app.command()
-def revoke(name_or_id: str, data: Data = None) -> None:
+def revoke(
+    name_or_id: Annotated[str, typer.Argument(help="An account's name, or the id that `keys list` shows.")],
+    data: Data = None,
+) -> None:
     """Revoke the live keys of that name or id. A running server notices within seconds."""
     from refilm.bootstrap import open_accounts
     from refilm.cli.options import settings_with

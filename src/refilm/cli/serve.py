@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 import sys
 from pathlib import Path
@@ -82,4 +83,13 @@ def run_http(server: Server, listening: socket.socket) -> None:
         proxy_headers=False,  # what the world sees of us is the setting public_url, not a header anybody can send
         timeout_graceful_shutdown=5,
     )
-    uvicorn.Server(config).run(sockets=[listening])
+    http = uvicorn.Server(config)
+
+    def stop(*_: object) -> None:
+        http.should_exit = True
+
+    # uvicorn raises the signal that stopped it once more when it is done; without handlers of our own that would
+    # end the process before it has handed back what runs. They also cover the moment before uvicorn sets its own.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop)
+    http.run(sockets=[listening])

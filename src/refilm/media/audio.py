@@ -24,6 +24,7 @@ from refilm.media.container import (
     use_only,
     video_stream,
 )
+from refilm.media.pyav import opens
 from refilm.media.transcode import aac_stream, transcoded
 
 #: What browsers play inside MP4.
@@ -58,11 +59,13 @@ class AudioTrack:
         if name in COPIED_CODECS and (name not in _NEED_SETUP or stream.codec_context.extradata):
             self.record = {"action": "copied", "codec": name}
             self._packets = self._copied(stream, output.add_stream_from_template(stream))
-        elif name in AUDIO_CODECS or name.startswith("pcm_"):
+        elif name not in AUDIO_CODECS and not name.startswith("pcm_"):
+            self.record = {"action": "none", "codec": None, "from": name, "reason": "the codec is not supported"}
+        elif not opens(stream.codec_context):
+            self.record = {"action": "none", "codec": None, "from": name, "reason": "the sound is damaged"}
+        else:
             self.record = {"action": "transcoded", "codec": "aac", "from": name}
             self._packets = transcoded(self._read(stream), stream, aac_stream(stream, output), self._origin)
-        else:
-            self.record = {"action": "none", "codec": None, "from": name, "reason": "the codec is not supported"}
 
     def until(self, time: Fraction | None) -> Iterator[Packet[Any]]:
         """The packets not yet given that begin before `time` seconds of the output's clock; for None, all the rest."""

@@ -23,6 +23,7 @@ from av.video.stream import VideoStream
 from refilm.errors import InvalidAsset
 from refilm.media.descriptor import Descriptor
 from refilm.media.geometry import MAX_PIXELS
+from refilm.media.pyav import LENIENT_METADATA, exact
 
 #: FFmpeg's names of the demuxers that may open an input.
 FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,ogg,h264"
@@ -59,7 +60,7 @@ _AnyStream = TypeVar("_AnyStream", bound=Stream)
 def open_input(source: BinaryIO) -> InputContainer:
     """A demuxer over the descriptor of `source`. Raises InvalidAsset where it is no container that we read."""
     try:
-        container = av.open(
+        container: InputContainer = av.open(
             Descriptor(source),
             "r",
             options={
@@ -68,8 +69,8 @@ def open_input(source: BinaryIO) -> InputContainer:
                 "max_pixels": str(_CODED_PIXELS),
                 "protocol_whitelist": "none",
             },
-            metadata_errors="replace",
             io_open=_refuse_to_open,
+            **LENIENT_METADATA,
         )
     except (av.FFmpegError, ValueError) as error:
         raise InvalidAsset(_why_not_open(source)) from error
@@ -178,9 +179,10 @@ def use_only(container: InputContainer, stream: Stream) -> None:
 
 def start_of(stream: Stream | None) -> Fraction | None:
     """When the stream's first packet is shown, in seconds of the container's clock; None where it does not say."""
-    if stream is None or stream.start_time is None or stream.time_base is None:
+    time_base = exact(stream.time_base) if stream is not None else None
+    if stream is None or stream.start_time is None or time_base is None:
         return None
-    return stream.start_time * stream.time_base
+    return stream.start_time * time_base
 
 
 def origin_of(video: VideoStream, audio: AudioStream | None) -> Fraction:
@@ -193,7 +195,7 @@ def origin_of(video: VideoStream, audio: AudioStream | None) -> Fraction:
     sound = start_of(audio)
     if first > 0 and sound is not None:
         first = max(Fraction(0), min(first, sound))
-    time_base = video.time_base or Fraction(1)
+    time_base = exact(video.time_base) or Fraction(1)
     return first // time_base * time_base
 
 

@@ -15,6 +15,7 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from refilm.media.container import check_pixels
+from refilm.media.pyav import opens
 
 #: How many pictures are decoded in search of one: key frames are seldom farther apart.
 _FARTHEST = 300
@@ -37,6 +38,8 @@ class Decoder:
 
     def __iter__(self) -> Iterator[av.VideoFrame]:
         """The pictures. Raises InvalidAsset where one is larger than we allow: a size may change in mid-stream."""
+        if not opens(self._stream.codec_context):
+            return
         packets = self._container.demux(self._stream)
         while True:
             try:

@@ -8,6 +8,8 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
+from refilm.media.pyav import plane_bytes
+
 Plane = NDArray[np.uint8]
 
 
@@ -55,6 +57,5 @@ class Frame:
 def plane_views(picture: av.VideoFrame) -> tuple[Plane, ...]:
     """The picture's 8-bit planes as (height, width) views; they keep the picture alive."""
     return tuple(
-        np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)[: plane.height, : plane.width]  # type: ignore[call-overload]
-        for plane in picture.planes
+        plane_bytes(plane).reshape(-1, plane.line_size)[: plane.height, : plane.width] for plane in picture.planes
     )

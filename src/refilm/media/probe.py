@@ -28,6 +28,7 @@ from refilm.media.container import (
 )
 from refilm.media.decode import Decoder
 from refilm.media.geometry import display_size
+from refilm.media.pyav import exact
 from refilm.media.upright import orientation_of
 
 NOTHING_DECODES = "No picture of the clip can be decoded: it is damaged or not what its name says. Send another file."
@@ -83,18 +84,19 @@ def describe(
 
 def sample_aspect_of(video: VideoStream) -> Fraction:
     """Width over height of one sample; 1 where the clip does not say."""
-    return video.sample_aspect_ratio or Fraction(1)
+    return exact(video.sample_aspect_ratio) or Fraction(1)
 
 
 def frame_rate_of(video: VideoStream) -> Fraction | None:
     """Average frames per second, or the guess of the demuxer; None where neither knows."""
-    return video.average_rate or video.guessed_rate or None
+    return exact(video.average_rate) or exact(video.guessed_rate)
 
 
 def _duration(source: BinaryIO, container: InputContainer, video: VideoStream) -> Fraction:
     """Seconds of the video stream: as the stream says, else the container, else counted from the packets."""
-    if video.duration and video.time_base:
-        return video.duration * video.time_base
+    time_base = exact(video.time_base)
+    if video.duration and time_base:
+        return video.duration * time_base
     if container.duration:
         return container.duration * _MICROSECOND
     return _counted_duration(source)
@@ -105,7 +107,7 @@ def _counted_duration(source: BinaryIO) -> Fraction:
     with open_input(source) as container, asset_errors(NOTHING_DECODES):
         video = video_stream(container)
         use_only(container, video)
-        time_base = video.time_base or Fraction(1)
+        time_base = exact(video.time_base) or Fraction(1)
         step = 1 / (frame_rate_of(video) or Fraction(25))
         first: Fraction | None = None
         end, packets = Fraction(0), 0

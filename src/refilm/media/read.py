@@ -27,6 +27,7 @@ from refilm.media.decode import Clock, Decoder
 from refilm.media.frame import Frame
 from refilm.media.geometry import Size, even_size, fit_time_base, fit_within
 from refilm.media.probe import NOTHING_DECODES, describe, frame_rate_of, sample_aspect_of
+from refilm.media.pyav import exact
 from refilm.media.upright import Upright
 
 _USUAL_RATE = Fraction(25)
@@ -73,7 +74,7 @@ class FrameReader:
             raise
         self._first = first
         self._hdr = colour.is_hdr(first.color_trc)
-        self._source_base = self._stream.time_base or Fraction(1, 90_000)
+        self._source_base = exact(self._stream.time_base) or Fraction(1, 90_000)
         self._origin = origin_of(self._stream, audio)
         self._max_seconds = max_seconds
         self.time_base = fit_time_base(self._source_base)

@@ -140,7 +140,7 @@ class _Line:
 
     def station(self, items: Iterable[Frame], *, name: str) -> Lane[Frame]:
         lane: Lane[Frame] = Lane()
-        thread = threading.Thread(target=_run_station, args=(items, lane), name=f"refilm-{name}", daemon=True)
+        thread = threading.Thread(target=_run_station, args=(items, lane), name=f"refilm-line-{name}", daemon=True)
         self._lanes.append(lane)
         self._threads.append(thread)
         thread.start()

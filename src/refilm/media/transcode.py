@@ -12,12 +12,13 @@ from fractions import Fraction
 from typing import Any
 
 import av
-import numpy as np
 from av.audio.codeccontext import AudioCodecContext
 from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
 from av.container import OutputContainer
 from av.packet import Packet
+
+from refilm.media.pyav import exact, plane_bytes
 
 _RATES = frozenset({96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000})
 _LAYOUTS = {1: "mono", 2: "stereo", 3: "3.0", 4: "4.0", 5: "5.0", 6: "5.1"}
@@ -95,9 +96,10 @@ def _resampled(frames: Iterable[AudioFrame], context: AudioCodecContext) -> Iter
 
 def _time_of(frame: AudioFrame, otherwise: Fraction) -> Fraction:
     """When the frame begins, in seconds of the source's clock; `otherwise` where it does not say."""
-    if frame.pts is None or frame.time_base is None:
+    time_base = exact(frame.time_base)
+    if frame.pts is None or time_base is None:
         return otherwise
-    return frame.pts * frame.time_base
+    return frame.pts * time_base
 
 
 def _at(frame: AudioFrame, position: int, rate: int) -> AudioFrame:
@@ -109,13 +111,13 @@ def _at(frame: AudioFrame, position: int, rate: int) -> AudioFrame:
 def _silence(like: AudioFrame, start: Fraction, end: Fraction) -> Iterator[AudioFrame]:
     """Silence from `start` to `end` in the format of `like`, in frames of at most a second."""
     left = round((end - start) * like.sample_rate)
-    time_base = like.time_base or Fraction(1, like.sample_rate)
+    time_base = exact(like.time_base) or Fraction(1, like.sample_rate)
     while left > 0:
         samples = min(left, like.sample_rate)
         frame = AudioFrame(like.format.name, like.layout, samples)
         zero = 128 if like.format.name.startswith("u8") else 0
         for plane in frame.planes:
-            np.frombuffer(plane, np.uint8)[:] = zero  # type: ignore[call-overload]
+            plane_bytes(plane)[:] = zero
         frame.sample_rate, frame.time_base, frame.pts = like.sample_rate, time_base, round(start / time_base)
         yield frame
         start += Fraction(samples, like.sample_rate)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
@@ -30,6 +31,10 @@ TASK_SQL = str(SELECT_TASK.compile(dialect=sqlite_dialect.dialect(paramstyle="na
 #: How long a connection waits for another's write lock, in milliseconds. The durable engine writes the same file.
 BUSY_MILLISECONDS = 30_000
 
+#: The durable engine takes it for granted that Python 3.12 comes with an SQLite that tells milliseconds. It need not:
+#: Python uses the system's, and Debian 12 has 3.40.
+_SUBSECONDS_SINCE = (3, 42)
+
 
 def connect_pragmas(connection: Any) -> None:
     """What every connection to the file needs. FULL: a commit that was told survives a power cut."""
@@ -37,6 +42,15 @@ def connect_pragmas(connection: Any) -> None:
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=FULL")
     connection.execute("PRAGMA foreign_keys=ON")
+    if sqlite3.sqlite_version_info < _SUBSECONDS_SINCE:
+        connection.create_function("unixepoch", 1, _unixepoch)
+
+
+def _unixepoch(modifier: object) -> float:
+    """SQLite's `unixepoch('subsec')`, for a version that does not know it and answers NULL."""
+    if modifier not in {"subsec", "subsecond"}:
+        raise ValueError("only the time that it is now is known here")
+    return time.time_ns() // 1_000_000 / 1000
 
 
 def writing_engine(path: Path) -> sa.Engine:
@@ -91,7 +105,11 @@ class SqliteStore:
         self._path = path
         self._writing = writing_engine(path)
         self._reading = reading_engine(path)
-        self._prepare()
+        try:
+            self._prepare()
+        except BaseException:
+            self._writing.dispose()
+            raise
         self._writer = GroupCommitWriter(self._writing)
         self._local = threading.local()
         self._open: list[sqlite3.Connection] = []

@@ -102,7 +102,28 @@ def row_of(task: Task) -> dict[str, Any]:
         "request": json.dumps(task.request.to_json(), ensure_ascii=False, separators=(",", ":")),
         "estimated_credits": task.estimated_credits,
         "created_at": task.created_at.timestamp(),
+        "progress": 0.0,
+        "attempt": 0,
+        "outputs": "[]",
+        "applied": "{}",
     }
+
+
+#: The columns of a new task.
+NEW_TASK = (
+    "id",
+    "account",
+    "model",
+    "engine",
+    "status",
+    "request",
+    "estimated_credits",
+    "created_at",
+    "progress",
+    "attempt",
+    "outputs",
+    "applied",
+)
 
 
 class TaskRows:

@@ -84,8 +84,13 @@ class Scenarios:
 
     async def upload_and_aleph2(self) -> dict[str, Any]:
         uri = await self.upload(self.options.clip)
+        # By extra_body, because older versions know aleph2 and not this member.
         edited = await self.edit(
-            self.client, model="aleph2", video_uri=uri, prompt_text="Make it black and white", output_format="mp4"
+            self.client,
+            model="aleph2",
+            video_uri=uri,
+            prompt_text="Make it black and white",
+            extra_body={"outputFormat": "mp4"},
         )
         return {**edited, "uri": uri}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
@@ -50,8 +51,6 @@ def test_playlists_named_mp4_are_refused(make_clip: MakeClip, tmp_path: Path, pl
 @pytest.mark.parametrize("kind", ["y4m", "avi", "nut", "gif", "mpegts", "flv"])
 def test_containers_outside_the_list_are_refused(tmp_path: Path, kind: str) -> None:
     """FFmpeg knows hundreds of containers; ours are a handful, by content and not by name."""
-    import av
-
     path = tmp_path / "clip.mp4"
     codec, muxer = {
         "y4m": ("rawvideo", "yuv4mpegpipe"),
@@ -98,6 +97,33 @@ def test_a_clip_without_pictures_is_refused(make_clip: MakeClip) -> None:
     path.write_bytes(data)
 
     assert "No picture" in refused(path)
+
+
+def spoil_setup(path: Path, kind: str) -> None:
+    """Overwrite the end of the decoder's setup bytes of the first stream of that kind, where they lie in the file."""
+    with av.open(str(path)) as container:
+        setup = bytes(container.streams.get({kind: 0})[0].codec_context.extradata)
+    path.write_bytes(path.read_bytes().replace(setup, setup[:23] + b"\xff" * (len(setup) - 23)))
+
+
+def test_a_clip_whose_decoder_does_not_open_is_refused(make_clip: MakeClip) -> None:
+    """Damaged setup bytes, without which no packet means anything, are told like any other damage."""
+    path = make_clip(name="a.mkv", seconds=0.4, size=(64, 64), codec="libx265")
+    spoil_setup(path, "video")
+
+    assert "No picture" in refused(path)
+
+
+def test_sound_whose_decoder_does_not_open_is_left_out(make_clip: MakeClip, tmp_path: Path) -> None:
+    """The picture is edited all the same, and the record says what became of the sound."""
+    path = make_clip(name="a.mkv", seconds=0.4, size=(64, 64), audio="vorbis")
+    spoil_setup(path, "audio")
+
+    with path.open("rb") as source, (tmp_path / "out.mp4").open("w+b") as output:
+        written = edit_frames(source, output, None)
+
+    assert written.frames == 10
+    assert written.audio == {"action": "none", "codec": None, "from": "vorbis", "reason": "the sound is damaged"}
 
 
 @pytest.mark.parametrize("seed", range(24))

@@ -30,7 +30,7 @@ def invert(before: Frame, after: Frame) -> None:
 
 def stations() -> list[str]:
     """The threads of any assembly line that are alive."""
-    return [thread.name for thread in threading.enumerate() if thread.name.startswith("refilm-")]
+    return [thread.name for thread in threading.enumerate() if thread.name.startswith("refilm-line-")]
 
 
 def test_process_sees_every_frame_in_order_and_its_work_is_written(make_clip: MakeClip, tmp_path: Path) -> None:
@@ -46,7 +46,7 @@ def test_process_sees_every_frame_in_order_and_its_work_is_written(make_clip: Ma
     with source.open("rb") as a, output.open("w+b") as b:
         written = edit_frames(a, b, process)
 
-    assert seen == [(n, n, "refilm-process") for n in range(25)]
+    assert seen == [(n, n, "refilm-line-process") for n in range(25)]
     assert written.frames == 25
     assert decode_times(output) == decode_times(source)
     with source.open("rb") as a, output.open("rb") as b, FrameReader(a) as plain, FrameReader(b) as edited:
@@ -146,7 +146,7 @@ def test_few_frames_are_alive_at_a_time(make_clip: MakeClip, tmp_path: Path) -> 
     def process(before: Frame, after: Frame) -> None:
         nonlocal most
         if before.index % 10 == 0:
-            most = max(most, sum(isinstance(thing, Frame) for thing in gc.get_objects()))
+            most = max(most, sum(type(thing) is Frame for thing in gc.get_objects()))
         invert(before, after)
 
     with make_clip(seconds=6).open("rb") as a, (tmp_path / "out.mp4").open("w+b") as b:

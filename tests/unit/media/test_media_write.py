@@ -386,18 +386,22 @@ def test_a_full_disk_is_said_as_such(make_clip: MakeClip) -> None:
     class Full:
         """Writes of this file fail as on a full disk."""
 
-        def __init__(self, real: Any) -> None:
-            self._real, self._full = real, full.open("r+b", buffering=0)
+        def __init__(self, real: Any, device: Any) -> None:
+            self._real, self._full = real, device
 
         def fileno(self) -> int:
             """A real file until it has been emptied, the full device afterwards."""
             if self._real is not None:
                 real, self._real = self._real, None
                 return int(real.fileno())
-            return self._full.fileno()
+            return int(self._full.fileno())
 
-    with make_clip(seconds=2).open("rb") as source, tempfile.TemporaryFile() as real:
-        output: Any = Full(real)
+    with (
+        make_clip(seconds=2).open("rb") as source,
+        tempfile.TemporaryFile() as real,
+        full.open("r+b", buffering=0) as device,
+    ):
+        output: Any = Full(real, device)
         with pytest.raises(StorageFull, match="no room"):
             edit_frames(source, output, None)
         output._full.close()

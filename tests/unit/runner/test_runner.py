@@ -64,12 +64,22 @@ def gone(pid: int) -> bool:
     return False
 
 
+#: What other tests of the same run started and use still, such as a server of theirs.
+_others: set[int] = set()
+
+
+def running() -> set[int]:
+    """The children that the test at hand started."""
+    return {child.pid for child in psutil.Process().children()} - _others
+
+
 @pytest.fixture(autouse=True)
 def _no_child_left():
     """After every test, this process has the children that it had before."""
-    before = {child.pid for child in psutil.Process().children()}
+    _others.clear()
+    _others.update(running())
     yield
-    assert {child.pid for child in psutil.Process().children()} <= before
+    assert running() == set()
 
 
 # probe
@@ -253,7 +263,7 @@ def test_cancel_ends_the_child(odd, clip):
     pids = []
 
     def on_tick(fraction: float) -> bool:
-        pids.extend(child.pid for child in psutil.Process().children())
+        pids.extend(running())
         return fraction == 0
 
     with pytest.raises(Cancelled):
@@ -268,7 +278,7 @@ def test_an_error_in_a_tick_ends_the_child_too(odd, clip):
     pids = []
 
     def on_tick(fraction: float) -> bool:
-        pids.extend(child.pid for child in psutil.Process().children())
+        pids.extend(running())
         if fraction > 0:
             raise KeyboardInterrupt
         return True

@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -38,6 +39,20 @@ def test_every_connection_is_durable_and_patient(store, tmp_path, engine_of):
     engine.dispose()
     assert found == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
     assert patience == 30_000
+
+
+@pytest.mark.parametrize("engine_of", [writing_engine, reading_engine, shared_engine])
+def test_every_connection_tells_the_time_in_milliseconds(store, tmp_path, engine_of):
+    """The durable engine's tables need it, whatever version of SQLite this Python uses."""
+    engine = engine_of(tmp_path / "refilm.sqlite")
+
+    before = time.time()
+    with engine.connect() as connection:
+        now = connection.exec_driver_sql("SELECT unixepoch('subsec')").scalar_one()
+    after = time.time()
+
+    engine.dispose()
+    assert before - 0.001 <= now <= after
 
 
 def test_the_stores_own_writer_is_durable(store):

@@ -47,8 +47,8 @@ def blend(before: Colours, after: Colours, strength: float) -> Colours:
     return clip(before + strength * (after - before))
 
 
-def saturate(rgb: Colours, factor: float) -> Colours:
-    """Colours moved away from their own grey (factor > 1) or towards it (< 1)."""
+def saturate(rgb: Colours, factor: float | Colours) -> Colours:
+    """Colours moved away from their own grey (factor > 1) or towards it (< 1); an array gives each colour its own."""
     grey = luma(rgb)
     return np.asarray(grey + factor * (rgb - grey))
 

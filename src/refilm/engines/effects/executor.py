@@ -23,7 +23,7 @@ from refilm.engines.effects.planes import Buffer, Planes, copy
 from refilm.engines.effects.yuv_table import YuvTable, fuse
 
 #: Frames of the source whose colours are looked at, and colours taken from them.
-SAMPLED_FRAMES, SAMPLED_COLOURS = 8, 12_000
+SAMPLED_FRAMES, SAMPLED_COLOURS = 6, 8_000
 
 
 @dataclass(frozen=True)

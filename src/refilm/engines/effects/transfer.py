@@ -27,7 +27,7 @@ _ROUNDS, _QUANTILES, _STEP = 24, 1024, 0.9
 Mapping = Callable[[Colours], Colours]
 
 
-def sample_picture(picture: NDArray[np.uint8], seed: int, count: int = 12_000) -> Colours:
+def sample_picture(picture: NDArray[np.uint8], seed: int, count: int = 8_000) -> Colours:
     """(n, 3) colours, 0..1, of a (h, w, 3) uint8 RGB picture made small."""
     height, width = picture.shape[:2]
     factor = min(1.0, 240 / max(height, width))

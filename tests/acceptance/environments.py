@@ -1,4 +1,4 @@
-"""The official SDKs, each version in an environment of its own under `.cache/`, made on demand and kept.
+"""Environments of their own: each version of the official SDKs, made under `.cache/` and kept; and one for plug-ins.
 
 Knows how to install them and how to unpack their sources. Does not know what is tested with them.
 Where the registry cannot be reached, the tests are skipped at home and fail in CI.
@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tarfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -61,6 +62,19 @@ def python_sdk_source(version: str) -> Path:
             sources.extractall(where, filter="data")
 
     return _once(folder, package, unpack) / f"runwayml-{version}"
+
+
+def beside_refilm(folder: Path, package: Path) -> Path:
+    """The interpreter of a new environment in `folder` that sees everything of ours, and has `package` on top."""
+    python = folder / "bin" / "python"
+    try:
+        _run([UV, "venv", "--quiet", "--python", sys.executable, folder])
+        _run([UV, "pip", "install", "--quiet", "--no-deps", "--python", python, package])
+    except (subprocess.SubprocessError, OSError) as trouble:
+        _give_up(f"{package.name} could not be installed: {trouble}")
+    (site_packages,) = folder.glob("lib/python*/site-packages")
+    (site_packages / "ours.pth").write_text(f"import site; site.addsitedir({sysconfig.get_path('purelib')!r})\n")
+    return python
 
 
 def node_sdk() -> Path:

@@ -1,0 +1,285 @@
+"""The commands as a person types them: exit status, what goes to which stream, one sentence for an error."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from refilm import __version__
+from refilm.accounts import Accounts
+from refilm.bootstrap import now, open_store
+from refilm.cli import main
+from refilm.cli.edit import BadArgument, appearing, size_for
+from refilm.cli.options import settings_with
+from refilm.domain.clip import ClipInfo
+from refilm.errors import Refused
+from refilm.testing import decode_times
+
+Refilm = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def refilm(monkeypatch, capsys, tmp_path) -> Refilm:
+    """refilm("keys", "list") -> exit status, standard output, standard error. Its data folder is the test's own."""
+    for name in [name for name in os.environ if name.startswith("REFILM_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("REFILM_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["refilm", *map(str, arguments)])
+        status = 0
+        try:
+            main()
+        except SystemExit as ended:
+            status = int(ended.code or 0)
+        told = capsys.readouterr()
+        return status, told.out, told.err
+
+    return run
+
+
+def assert_one_sentence(result: tuple[int, str, str], words: str) -> None:
+    """Exit status 1, nothing on standard output, one line without a trace on standard error."""
+    status, out, err = result
+    assert (status, out) == (1, "")
+    assert re.search(words, err), err
+    assert err.startswith("refilm: ")
+    assert err.count("\n") == 1
+    assert "Traceback" not in err
+
+
+# light
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["--version"], ["edit", "--help"], ["keys", "--help"], ["serve", "--help"]]
+)
+def test_help_imports_nothing_heavy(arguments):
+    """Asking for help loads none of the libraries that only work needs."""
+    script = (
+        "import sys; from refilm.cli import main; sys.argv = ['refilm', *sys.argv[1:]]\n"
+        "try:\n    main()\nexcept SystemExit as ended:\n    assert not ended.code, ended.code\n"
+        "heavy = {'av', 'numpy', 'numba', 'cv2', 'scipy', 'PIL', 'fastapi', 'sqlalchemy', 'dbos', 'httpx2'}\n"
+        "print('loaded:', sorted(heavy & set(sys.modules)), file=sys.stderr)"
+    )
+
+    done = subprocess.run([sys.executable, "-c", script, *arguments], capture_output=True, text=True, timeout=60)
+
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.strip() == "loaded: []"
+    assert done.stdout.strip()
+
+
+def test_version(refilm):
+    """--version prints the version alone."""
+    assert refilm("--version") == (0, f"{__version__}\n", "")
+
+
+# keys
+
+
+def test_keys_from_creation_to_revocation(refilm):
+    """create prints the secret alone; list shows name and state and no secret; revoke ends it, once."""
+    status, secret, err = refilm("keys", "create", "ann")
+    assert (status, err) == (0, "")
+    assert re.fullmatch(r"key_[0-9a-f]{128}\n", secret)
+
+    status, listed, _ = refilm("keys", "list")
+    assert re.fullmatch(r"k_\w+  ann  \d{4}-\d\d-\d\d \d\d:\d\d  live\n", listed)
+    assert secret.strip() not in listed
+    store = open_store(settings_with())
+    assert Accounts(store, now).authenticate(secret.strip()).account
+
+    assert refilm("keys", "revoke", "ann") == (0, "revoked 1\n", "")
+    with pytest.raises(Refused):
+        Accounts(store, now).authenticate(secret.strip())
+    store.close()
+    assert "revoked 2" in refilm("keys", "list")[1]
+    assert_one_sentence(refilm("keys", "revoke", "ann"), "no live key named 'ann'")
+
+
+def test_keys_in_another_folder(refilm, tmp_path):
+    """--data beats the environment."""
+    refilm("keys", "create", "ann", "--data", tmp_path / "other")
+
+    assert refilm("keys", "list")[1] == ""
+    assert "ann" in refilm("keys", "list", "--data", tmp_path / "other")[1]
+
+
+# engines, doctor
+
+
+def test_engines_are_listed_with_their_honest_sentence(refilm):
+    """Each engine's name, origin, models and summary; ours says that it is not generative."""
+    status, out, _ = refilm("engines")
+
+    assert status == 0
+    assert out.startswith("effects  (refilm ")
+    assert "not generative" in out
+    assert "gen4_aleph, aleph2" in out
+
+
+def test_doctor_finds_this_machine_fit(refilm):
+    """Every finding is a line; engines, encoders and the missing moderation are named."""
+    status, out, _ = refilm("doctor")
+
+    assert "encoder libx264" in out
+    assert "engine effects serves aleph2" in out
+    assert "moderation: none" in out
+    assert status == (1 if "MISS" in out else 0)
+
+
+def test_doctor_names_what_is_missing_and_how_to_mend_it(refilm, monkeypatch):
+    """An engine that is not installed is a MISS with a sentence, and exit status 1."""
+    monkeypatch.setenv("REFILM_ENGINE", "dreams")
+
+    status, out, _ = refilm("doctor")
+
+    assert status == 1
+    assert "MISS  engine dreams serves gen4_aleph" in out
+    assert "no engine named 'dreams'" in out
+
+
+def test_a_bad_setting_is_named(refilm, monkeypatch):
+    """A setting that makes no sense ends every command with its name."""
+    monkeypatch.setenv("REFILM_PORT", "many")
+
+    status, out, err = refilm("engines")
+
+    assert (status, out) == (1, "")
+    assert "REFILM_PORT" in err
+    assert "Traceback" not in err
+
+
+# edit
+
+
+def test_edit_makes_a_file_and_tells_what_was_applied(refilm, make_clip, tmp_path):
+    """The output plays, has the asked size, and --json prints the record and nothing else."""
+    output = tmp_path / "new folder" / "out.mp4"
+
+    status, out, err = refilm(
+        "edit", make_clip(seconds=1, rate=10, size=(160, 90)), "--prompt", "Make it warmer", "--seed", 3,
+        "--ratio", "1:1", "-o", output, "--json",
+    )  # fmt: skip
+
+    applied = json.loads(out)
+    assert (status, err) == (0, "")
+    assert (applied["seed"], applied["size"]) == (3, [90, 90])
+    assert [step["operator"] for step in applied["plan"]["steps"]] == ["warm"]
+    assert len(decode_times(output)) == 10
+    assert [path.name for path in output.parent.iterdir()] == ["out.mp4"]
+
+
+def test_plan_shows_what_a_prompt_means_and_edits_nothing(refilm, tmp_path):
+    """--plan needs no clip that exists, prints JSON and writes no file."""
+    status, out, err = refilm("edit", tmp_path / "none.mp4", "--prompt", "black and white with film grain", "--plan")
+
+    assert (status, err) == (0, "")
+    assert {step["operator"] for step in json.loads(out)["plan"]["steps"]} == {"black_and_white", "film_grain"}
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_edit_without_input_output_or_sense_is_one_sentence(refilm, make_clip, tmp_path):
+    """Whatever is wrong: exit status 1, one sentence, no file left behind, an existing output untouched."""
+    clip, output = make_clip(seconds=1, rate=5, size=(64, 64)), tmp_path / "out.mp4"
+    output.write_bytes(b"older work")
+    (tmp_path / "text.mp4").write_text("no clip " * 100)
+    warm = ("--prompt", "Make it warmer")
+    before = sorted(tmp_path.iterdir())
+
+    assert_one_sentence(refilm("edit", tmp_path / "none.mp4", *warm, "-o", output), "none.mp4 cannot be read: No such")
+    assert_one_sentence(refilm("edit", tmp_path, *warm, "-o", output), "cannot be read: Is a directory")
+    assert_one_sentence(refilm("edit", tmp_path / "text.mp4", *warm, "-o", output), ".{20}")
+    assert_one_sentence(refilm("edit", clip, "--prompt", "add a dog", "-o", output), "dog")
+    assert_one_sentence(refilm("edit", clip, "--prompt", "add a dog", "--plan"), "dog")
+    assert_one_sentence(refilm("edit", clip, *warm), "-o OUTPUT")
+    assert_one_sentence(refilm("edit", clip, *warm, "-o", tmp_path), "is a folder")
+    assert_one_sentence(refilm("edit", clip, *warm, "-o", clip / "x.mp4"), "cannot be written")
+    assert_one_sentence(refilm("edit", clip, *warm, "-o", output, "--ratio", "wide"), "not a size")
+    assert_one_sentence(refilm("edit", clip, *warm, "-o", output, "--ratio", "9999x9999"), "at most 3840x2160")
+    assert_one_sentence(refilm("edit", clip, *warm, "-o", output, "--model", "gen5"), "no model 'gen5'")
+    assert_one_sentence(refilm("edit", clip, *warm, "-o", output, "--reference", tmp_path / "no.png"), "no.png cannot")
+
+    assert sorted(tmp_path.iterdir()) == before
+    assert output.read_bytes() == b"older work"
+
+
+def clip_of(width: int, height: int) -> ClipInfo:
+    """A clip of that size."""
+    return ClipInfo("mp4", "h264", "yuv420p", width, height, width, height, Fraction(1))
+
+
+sides = st.integers(1, 4500)
+
+
+@given(
+    size=st.tuples(sides, sides),
+    ratio=st.tuples(st.integers(0, 5000), st.integers(0, 5000)),
+    sign=st.sampled_from("x:"),
+)
+def test_a_ratio_gives_an_encodable_size_or_a_sentence(size, ratio, sign):
+    """Any pair of numbers on any clip: an even size within 16 and UHD, or BadArgument; pixels are taken as they are."""
+    text = f"{ratio[0]}{sign}{ratio[1]}"
+
+    try:
+        found = size_for(text, clip_of(*size))
+    except BadArgument:
+        return
+
+    assert found is not None
+    assert all(side % 2 == 0 and side >= 16 for side in found)
+    assert found[0] * found[1] <= 3840 * 2160
+    if min(ratio) >= 64:
+        assert found == ratio
+
+
+@given(
+    size=st.tuples(st.integers(64, 1920), st.integers(64, 1920)), aspect=st.sampled_from(["16:9", "1:1", "9x16", "4:3"])
+)
+def test_an_aspect_keeps_the_clips_own_pixels(size, aspect):
+    """An aspect is the largest such part of the clip, to within rounding: one side stays, none grows."""
+    width, height = (int(part) for part in re.split("[:x]", aspect))
+
+    found = size_for(aspect, clip_of(*size))
+
+    assert found is not None
+    assert found[0] <= size[0] + 1
+    assert found[1] <= size[1] + 1
+    assert abs(found[0] - size[0]) <= 1 or abs(found[1] - size[1]) <= 1
+    assert abs(found[0] * height - found[1] * width) <= 2 * (width + height)
+
+
+def test_no_ratio_keeps_the_size():
+    """Without --ratio the engine decides."""
+    assert size_for(None, clip_of(10, 10)) is None
+
+
+def test_an_output_appears_whole_or_not_at_all(tmp_path: Path):
+    """While it is written the old file is there; an error leaves it so, and success replaces it."""
+    path = tmp_path / "out.mp4"
+    path.write_bytes(b"old")
+
+    with contextlib.suppress(LookupError), appearing(path) as file:
+        file.write(b"half")
+        raise LookupError
+    assert path.read_bytes() == b"old"
+    with appearing(path) as file:
+        file.write(b"new")
+        assert path.read_bytes() == b"old"
+
+    assert path.read_bytes() == b"new"
+    assert [found.name for found in tmp_path.iterdir()] == ["out.mp4"]
+    assert path.stat().st_mode & 0o777 == 0o644

@@ -1,0 +1,106 @@
+"""Putting a server together, and taking it apart again."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from refilm.bootstrap import build, open_accounts, signing_secret
+from refilm.config import Settings
+from refilm.errors import NotFound, Unavailable
+from refilm.net.policy import parse_allow
+from refilm.store.sqlite import SqliteStore
+
+
+def test_a_new_folder_is_private_and_complete(tmp_path: Path):
+    """A server makes its data folder, for its owner only, with rows, assets and a lock in it."""
+    server = build(Settings(data=tmp_path / "new" / "data"))
+
+    made = {path.name for path in (tmp_path / "new" / "data").iterdir()}
+    server.close()
+
+    assert stat.S_IMODE((tmp_path / "new" / "data").stat().st_mode) == 0o700
+    assert {"refilm.sqlite", "assets", "lock"} <= made
+    assert server.accounts is not None
+
+
+def test_a_server_can_be_built_again_after_close(tmp_path: Path):
+    """Closing lets go of everything: the same folder can be served again at once, and what it held is there."""
+    keys = []
+    for _ in range(2):
+        server = build(Settings(data=tmp_path))
+        server.start()
+        keys.append(server.accounts.create_key("ann"))
+        callers = {server.accounts.authenticate(key).account for key in keys}
+        server.close()
+
+    assert len(callers) == 1
+
+
+def test_a_second_server_on_the_folder_is_refused_until_the_first_is_closed(tmp_path: Path):
+    """The lock on the folder says so before anything is touched, and it ends with the server."""
+    first = build(Settings(data=tmp_path))
+
+    with pytest.raises(Unavailable, match="Another Refilm server"):
+        build(Settings(data=tmp_path))
+    first.close()
+
+    build(Settings(data=tmp_path)).close()
+
+
+@pytest.mark.parametrize(
+    ("wish", "error"),
+    [({"engine": "nobody"}, NotFound), ({"routes": {"aleph2": "nobody"}}, NotFound), ({"engines": ()}, NotFound)],
+)
+def test_a_missing_engine_is_told_at_the_start_and_nothing_stays_locked(tmp_path: Path, wish, error):
+    """An engine that is not installed or not allowed is named; afterwards the folder can be served."""
+    with pytest.raises(error, match="no engine named"):
+        build(Settings(data=tmp_path, **wish))
+
+    build(Settings(data=tmp_path)).close()
+
+
+def test_a_foreign_schema_is_refused_and_nothing_stays_locked(tmp_path: Path):
+    """A database of another version is refused; the lock and the file are let go."""
+    SqliteStore(tmp_path / "refilm.sqlite").close()
+    store = SqliteStore(tmp_path / "refilm.sqlite")
+    store.write(lambda tx: tx.connection.exec_driver_sql("PRAGMA user_version=77")).result(10)
+    store.close()
+
+    for _ in range(2):
+        with pytest.raises(Unavailable, match="schema 77"):
+            build(Settings(data=tmp_path))
+
+
+def test_keys_can_be_made_beside_a_running_server(tmp_path: Path):
+    """Commands open the accounts of a folder that is being served; the server knows the key at once."""
+    server = build(Settings(data=tmp_path))
+
+    with open_accounts(Settings(data=tmp_path)) as beside:
+        secret = beside.create_key("ann")
+    caller = server.accounts.authenticate(secret)
+
+    server.close()
+    assert caller.account
+
+
+def test_the_signing_secret_is_made_once(store):
+    """URLs that were signed before a restart stay valid after it."""
+    first = signing_secret(store)
+
+    assert len(first) == 32
+    assert signing_secret(store) == first
+
+
+@pytest.mark.parametrize("text", ["host", "cidr=everywhere", "port=x", ""])
+def test_a_bad_extra_source_stops_the_start(tmp_path: Path, text: str):
+    """A source that cannot be understood is an error when the server is built, and leaves nothing locked."""
+    if text:
+        with pytest.raises(ValueError):
+            parse_allow(text, None)
+        with pytest.raises(ValueError):
+            build(Settings(data=tmp_path, fetch_allow=(text,)))
+
+    build(Settings(data=tmp_path)).close()
