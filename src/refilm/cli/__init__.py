@@ -32,11 +32,12 @@ def root(version: bool = typer.Option(False, "--version", help="Print the versio
 
 def register() -> None:
     """Hang every command on the app."""
-    from refilm.cli import demo, doctor, edit, engines, keys, serve
+    from refilm.cli import demo, doctor, edit, effects, engines, keys, serve
 
     app.command("serve")(serve.serve)
     app.command("edit")(edit.edit)
     app.command("demo")(demo.demo)
+    app.command("effects")(effects.effects)
     app.command("engines")(engines.engines)
     app.command("doctor")(doctor.doctor)
     app.add_typer(keys.app, name="keys")

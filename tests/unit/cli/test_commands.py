@@ -64,10 +64,10 @@ def assert_one_sentence(result: tuple[int, str, str], words: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["--version"], ["edit", "--help"], ["keys", "--help"], ["serve", "--help"]]
+    "arguments", [["--help"], ["--version"], ["edit", "--help"], ["keys", "--help"], ["serve", "--help"], ["effects"]]
 )
 def test_help_imports_nothing_heavy(arguments):
-    """Asking for help loads none of the libraries that only work needs."""
+    """Asking for help, or for the list of effects, loads none of the libraries that only work needs."""
     script = (
         "import sys; from refilm.cli import main; sys.argv = ['refilm', *sys.argv[1:]]\n"
         "try:\n    main()\nexcept SystemExit as ended:\n    assert not ended.code, ended.code\n"
