@@ -5,9 +5,11 @@ import sys
 from itertools import chain
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from refilm.engines.effects.language.lexicon import LANGUAGES, build, lexicon, read_table, rows
-from refilm.engines.effects.language.text import tokenize
+from refilm.engines.effects.language.lexicon import LANGUAGES, Entry, Phrases, build, lexicon, read_table, rows
+from refilm.engines.effects.language.text import spell, tokenize
 from refilm.engines.effects.operators import OPERATORS
 
 #: The kinds of small words that the grammar knows.
@@ -61,6 +63,35 @@ def test_what_less_of_a_look_is_may_be_missing() -> None:
 
     assert words.looks["warm"].less == ""
     assert words.looks["brighter"].less == "darker"
+
+
+@pytest.mark.parametrize("name", LANGUAGES)
+def test_phrases_are_spelled_as_prompts_are(name: str) -> None:
+    """The words of every phrase are the tokens that a prompt with it has."""
+    for phrase, _ in rows(read_table(name)):
+        tokens = tokenize(phrase)
+        assert spell(phrase) == (tuple(t.plain for t in tokens), tuple(t.exact for t in tokens)), phrase
+
+
+@given(st.text(st.sampled_from("abZéặđßñİ 雪가ガﬁ'-7s:\n\u0301")))
+def test_any_text_is_spelled_as_its_tokens(text: str) -> None:
+    """The quick way of spelling letters gives what the tokens give, whatever the letters."""
+    tokens = tokenize(text)
+
+    assert spell(text) == (tuple(t.plain for t in tokens), tuple(t.exact for t in tokens))
+
+
+def test_the_longest_phrase_is_found() -> None:
+    """Of all phrases that begin at a place the longest counts; one's own come before those of another language."""
+    own, other, late = Entry("own"), Entry("other"), Entry("late")
+    behind = Phrases.of([(("a",), other), (("a", "b", "c"), other), (("d",), other)])
+    phrases = Phrases.of([(("a",), own), (("a", "b"), own), (("a",), late)], behind)
+
+    assert phrases.longest(("a", "x"), 0) == (1, own)
+    assert phrases.longest(("x", "a", "b", "x"), 1) == (3, own)
+    assert phrases.longest(("a", "b", "c"), 0) == (3, other)
+    assert phrases.longest(("d",), 0) == (1, other)
+    assert phrases.longest(("b", "a"), 0) is None
 
 
 @pytest.mark.parametrize("name", LANGUAGES)

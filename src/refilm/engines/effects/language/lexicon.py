@@ -8,13 +8,14 @@ operator outside the registry counts as one of a later release. Knows nothing of
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.resources import files
+from itertools import chain
 from typing import Any
 
-from refilm.engines.effects.language.text import Token, tokenize
+from refilm.engines.effects.language.text import Words, spell
 from refilm.engines.effects.operators import OPERATORS
 from refilm.engines.effects.plan import Value
 
@@ -68,34 +69,42 @@ class Entry:
     borrowed: bool = False
 
 
-@dataclass
-class Trie:
-    """Phrases as sequences of words, for finding the longest that starts somewhere."""
+@dataclass(frozen=True)
+class Phrases:
+    """Phrases as sequences of words, for finding the longest that starts somewhere.
 
-    entry: Entry | None = None
-    children: dict[str, Trie] = field(default_factory=dict)
+    lengths: how many words the longest phrase has that begins with a word.  behind: phrases of another language, which
+    count where none of these is as long.
+    """
 
-    def add(self, words: tuple[str, ...], entry: Entry) -> Entry | None:
-        """Make `words` mean `entry`, unless they mean something already; returns that."""
-        node = self
-        for word in words:
-            node = node.children.setdefault(word, Trie())
-        if node.entry is not None:
-            return node.entry
-        node.entry = entry
-        return None
+    entries: Mapping[Words, Entry]
+    lengths: Mapping[str, int]
+    behind: Phrases | None = None
 
-    def longest(self, words: tuple[str, ...], start: int) -> tuple[int, Entry] | None:
+    @classmethod
+    def of(cls, named: Iterable[tuple[Words, Entry]], behind: Phrases | None = None) -> Phrases:
+        """Of a phrase that is named twice the first meaning counts."""
+        entries: dict[Words, Entry] = {}
+        lengths: dict[str, int] = {}
+        for words, entry in named:
+            entries.setdefault(words, entry)
+            if lengths.get(words[0], 0) < len(words):
+                lengths[words[0]] = len(words)
+        return cls(entries, lengths, behind)
+
+    def longest(self, words: Words, start: int) -> tuple[int, Entry] | None:
         """The end and the entry of the longest phrase that begins at `start`."""
-        node, found = self, None
-        for position in range(start, len(words)):
-            following = node.children.get(words[position])
-            if following is None:
-                break
-            node = following
-            if node.entry is not None:
-                found = position + 1, node.entry
-        return found
+        found = self._longest_own(words, start)
+        other = None if self.behind is None else self.behind.longest(words, start)
+        return other if other is not None and (found is None or other[0] > found[0]) else found
+
+    def _longest_own(self, words: Words, start: int) -> tuple[int, Entry] | None:
+        most = self.lengths.get(words[start], 0)
+        for end in range(min(start + most, len(words)), start, -1):
+            entry = self.entries.get(words[start:end])
+            if entry is not None:
+                return end, entry
+        return None
 
 
 @dataclass(frozen=True)
@@ -107,8 +116,8 @@ class Language:
     """
 
     name: str
-    plain: Trie
-    exact: Trie
+    plain: Phrases
+    exact: Phrases
     known: frozenset[str]
     vocabulary: Mapping[str, tuple[str, ...]]
     not_typos: frozenset[str]
@@ -160,7 +169,7 @@ def build(operators: Set[str]) -> Lexicon:
         undoes={name: frozenset(lost) for name, lost in meanings["undoes"].items()},
         courses=frozenset(name for name, row in meanings["unreleased"].items() if row.get("course")),
         measures={aspect: look for name in LANGUAGES for aspect, look in _measures(name) if look in looks},
-        languages={name: _language(name, missing) for name in LANGUAGES},
+        languages=_languages(missing),
     )
 
 
@@ -187,12 +196,8 @@ def read_table(name: str) -> dict[str, Any]:
 
 def rows(table: Mapping[str, Any]) -> Iterator[tuple[str, Entry]]:
     """Each phrase of a language's table with what it is, the more telling kinds first."""
-    for kind in ("looks", "unreleased", "topics"):
-        for value, phrases in table.get(kind, {}).items():
-            yield from ((phrase, Entry(kind, value)) for phrase in phrases)
-    for row in table.get("strength", ()):
-        kind = "adverb" if row.get("after") else "strength"
-        yield from ((phrase, Entry(kind, float(row["factor"]))) for phrase in row["words"])
+    for phrases, entry in _groups(table):
+        yield from ((phrase, entry) for phrase in phrases)
     for kind, phrases in table["grammar"].items():
         for phrase in phrases:
             yield phrase, Entry("make", REPAINT) if kind == REPAINT else Entry(kind, phrase)
@@ -203,25 +208,64 @@ def rows(table: Mapping[str, Any]) -> Iterator[tuple[str, Entry]]:
     yield from ((phrase, Entry("companion", frozenset(looks))) for phrase, looks in owners.items())
 
 
+def _groups(table: Mapping[str, Any]) -> Iterator[tuple[list[str], Entry]]:
+    """The phrases that share a meaning, with it."""
+    for kind in ("looks", "unreleased", "topics"):
+        for value, phrases in table.get(kind, {}).items():
+            yield phrases, Entry(kind, value)
+    for row in table.get("strength", ()):
+        yield row["words"], Entry("adverb" if row.get("after") else "strength", float(row["factor"]))
+
+
 @cache
-def _phrases(name: str) -> tuple[tuple[tuple[Token, ...], Entry], ...]:
-    """A language's phrases as tokens."""
-    return tuple((tokenize(phrase), entry) for phrase, entry in rows(read_table(name)))
+def _phrases(name: str) -> tuple[tuple[Words, Words, Entry], ...]:
+    """A language's phrases: their words, plain and exact, and what they are."""
+    return tuple((*spell(phrase), entry) for phrase, entry in rows(read_table(name)))
 
 
-def _language(name: str, missing: Set[str]) -> Language:
-    plain, exact = Trie(), Trie()
-    known: set[str] = set()
-    # Looks travel untranslated ("cartoon", "vintage"), so every language also knows the English ones, after its own.
-    english = () if name == "en" else tuple(row for row in _phrases("en") if row[1].kind in ("looks", "unreleased"))
-    borrowed = tuple((tokens, replace(entry, borrowed=True)) for tokens, entry in english)
-    for tokens, named in (*_phrases(name), *borrowed):
-        absent = named.kind == "looks" and named.value in missing
-        entry = replace(named, kind="unreleased") if absent else named
-        known.update(token.plain for token in tokens)
-        plain.add(tuple(token.plain for token in tokens), entry)
-        exact.add(tuple(token.exact for token in tokens), entry)
-    return Language(name, plain, exact, frozenset(known), _vocabulary(name), _not_typos())
+def _languages(missing: Set[str]) -> dict[str, Language]:
+    """Looks travel untranslated ("cartoon", "vintage"): every language also knows the English ones, after its own."""
+    english = [row for row in _phrases("en") if row[2].kind in ("looks", "unreleased")]
+    borrowed = _Spelled.of(english, missing, borrowed=True)
+    return {name: _language(name, missing, None if name == "en" else borrowed) for name in LANGUAGES}
+
+
+@dataclass(frozen=True)
+class _Spelled:
+    """Phrases by plain and by exact spelling, and every plain word of them."""
+
+    plain: Phrases
+    exact: Phrases
+    known: frozenset[str]
+
+    @classmethod
+    def of(
+        cls,
+        named: Sequence[tuple[Words, Words, Entry]],
+        missing: Set[str],
+        *,
+        borrowed: bool = False,
+        behind: _Spelled | None = None,
+    ) -> _Spelled:
+        plains, exacts, entries = zip(*named, strict=True)
+        meant = {entry: _meant(entry, missing, borrowed) for entry in dict.fromkeys(entries)}
+        told = [meant[entry] for entry in entries]
+        plain, exact = zip(plains, told, strict=True), zip(exacts, told, strict=True)
+        known = frozenset(chain.from_iterable(plains))
+        if behind is None:
+            return cls(Phrases.of(plain), Phrases.of(exact), known)
+        return cls(Phrases.of(plain, behind.plain), Phrases.of(exact, behind.exact), known | behind.known)
+
+
+def _meant(entry: Entry, missing: Set[str], borrowed: bool) -> Entry:
+    """What a phrase is where the looks of `missing` cannot be had."""
+    absent = entry.kind == "looks" and entry.value in missing
+    return replace(entry, kind="unreleased" if absent else entry.kind, borrowed=borrowed)
+
+
+def _language(name: str, missing: Set[str], borrowed: _Spelled | None) -> Language:
+    words = _Spelled.of(_phrases(name), missing, behind=borrowed)
+    return Language(name, words.plain, words.exact, words.known, _vocabulary(name), _not_typos())
 
 
 @cache
@@ -233,11 +277,11 @@ def _not_typos() -> frozenset[str]:
 def _vocabulary(name: str) -> dict[str, tuple[str, ...]]:
     """Words of five letters and more that name looks or strengths: a typo becomes one of these, never a small word."""
     words: dict[str, set[str]] = {}
-    for tokens, entry in _phrases(name):
+    for plain, _, entry in _phrases(name):
         if entry.kind in ("looks", "strength", "adverb"):
-            for token in tokens:
-                if token.kind == "word" and len(token.plain) >= 5 and token.plain.isascii():
-                    words.setdefault(token.plain[0], set()).add(token.plain)
+            for word in plain:
+                if len(word) >= 5 and word.isascii() and word[0].isalpha():
+                    words.setdefault(word[0], set()).add(word)
     return {letter: tuple(sorted(group)) for letter, group in words.items()}
 
 
