@@ -9,21 +9,19 @@ held to.
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from refilm.engines.effects.executor import Executor, sample_colours
-from refilm.engines.effects.operator import Setting
 from refilm.engines.effects.operators import OPERATORS
-from refilm.engines.effects.plan import Plan, Step
+from refilm.engines.effects.plan import Value
 from refilm.engines.effects.planes import Buffer, Planes
-from refilm.engines.effects.yuv_table import rgb_from_yuv
-from refilm.media.read import FrameReader
+from refilm.testing import rendering
+from refilm.testing.rendering import Picture, as_rgb, read_pictures
+
+__all__ = ["Picture", "as_rgb", "extract", "load", "reference_path", "render"]
 
 HERE = Path(__file__).parent
 SIZE = (640, 360)
@@ -33,63 +31,14 @@ PART = (190, 25)
 FIRST, COUNT = 56, 8
 
 
-@dataclass(frozen=True)
-class Picture:
-    """A frame in memory, with the shape that the executor reads."""
-
-    y: NDArray[np.uint8]
-    u: NDArray[np.uint8]
-    v: NDArray[np.uint8]
-    index: int
-    time: Fraction
-
-
 def load(footage: Path, *, first: int = FIRST, count: int = COUNT) -> list[Picture]:
     """Neighbouring frames of the clip at SIZE; their times count from the first of them."""
-    pictures: list[Picture] = []
-    with footage.open("rb") as file, FrameReader(file, size=SIZE) as reader:
-        for frame in reader:
-            if frame.index >= first + count:
-                break
-            if frame.index >= first:
-                index = frame.index - first
-                planes = (np.array(plane) for plane in (frame.y, frame.u, frame.v))
-                pictures.append(Picture(*planes, index, Fraction(index, 25)))
-    return pictures
+    return read_pictures(footage, SIZE, first=first, count=count)
 
 
-def sunset() -> NDArray[np.uint8]:
-    """The reference picture for colour transfer: red above, purple below."""
-    down, across = np.mgrid[0:90, 0:160]
-    return np.stack([235 - down, 60 + across // 2 - down // 3, 50 + down], -1).clip(0, 255).astype(np.uint8)
-
-
-def brushed() -> NDArray[np.uint8]:
-    """The reference picture for patch style: the sunset from dark to light, in strokes that turn across it."""
-    down, across = np.mgrid[0:90, 0:160].astype(float)
-    angle = across / 40 + down / 60
-    strokes = np.sin(0.9 * (across * np.cos(angle) + down * np.sin(angle)))
-    return (sunset() * (0.2 + across / 110)[..., None] + 30 * strokes[..., None]).clip(0, 255).astype(np.uint8)
-
-
-def render(pictures: list[Picture], name: str, **parameters: float) -> list[Buffer]:
-    """The frames after one operator."""
-    samples = sample_colours([as_rgb(picture)[::4, ::4] for picture in pictures[::3]], 1)
-    reference = brushed() if name == "patch_style" else sunset()
-    setting = Setting(SIZE, seed=1, references=(reference,), samples=lambda: samples)
-    executor = Executor(Plan((Step(name, dict(parameters)),)), setting)
-    results = []
-    for picture in pictures:
-        results.append(Buffer.empty(SIZE))
-        executor.process(picture, results[-1])
-    return results
-
-
-def as_rgb(picture: Planes) -> NDArray[np.uint8]:
-    """(h, w, 3) uint8 RGB."""
-    chroma = [np.repeat(np.repeat(plane, 2, 0), 2, 1) for plane in (picture.u, picture.v)]
-    rgb = rgb_from_yuv(np.stack([picture.y, *chroma], -1).astype(float), "709")
-    return np.rint(np.clip(rgb, 0, 1) * 255).astype(np.uint8)
+def render(pictures: list[Picture], name: str, **parameters: Value) -> list[Buffer]:
+    """The frames after one operator, with the reference picture that belongs to it."""
+    return rendering.render(pictures, name, references=rendering.references_for(name), **parameters)
 
 
 def extract(picture: Planes) -> NDArray[np.uint8]:

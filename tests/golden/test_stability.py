@@ -8,8 +8,18 @@ import golden_rendering as rendering
 import numpy as np
 import pytest
 
-from refilm.engines.effects.opencv import cv2
 from refilm.engines.effects.operators import OPERATORS
+from refilm.testing.stability import (
+    INSEPARABLE,
+    LAYERED,
+    edge_f1,
+    find_paths,
+    flicker_ratio,
+    gain,
+    sharpness,
+    warped_error,
+    without_layer,
+)
 
 #: The flow-warped error of the result may be this many times the source's own. A grade that raises contrast raises the
 #: error with it, which is no flicker: it is divided by the gain in luma deviation first.
@@ -29,37 +39,12 @@ def pictures(bunny):
 
 @pytest.fixture(scope="module")
 def paths(pictures):
-    """For each pair of frames: where each pixel was (two maps), and where that is certain."""
-    finder = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-    finder.setFinestScale(1)
-    width, height = rendering.SIZE
-    columns, rows = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
-    found = []
-    for before, after in itertools.pairwise(pictures):
-        back, forth = finder.calc(after.y, before.y, None), finder.calc(before.y, after.y, None)
-        x, y = columns + back[..., 0], rows + back[..., 1]
-        there = np.dstack([cv2.remap(forth[..., k], x, y, cv2.INTER_LINEAR) for k in (0, 1)])
-        inside = (x >= 0) & (y >= 0) & (x < width - 1) & (y < height - 1)
-        found.append((x, y, (np.abs(there + back).sum(-1) < 1.0) & inside))
-    return found
-
-
-def warped_error(frames, paths):
-    """Mean absolute luma difference between each frame and its predecessor moved along the source's flow."""
-    errors = []
-    for (before, after), (x, y, certain) in zip(itertools.pairwise(frames), paths, strict=True):
-        moved = cv2.remap(before.y.astype(np.float32), x, y, cv2.INTER_LINEAR)
-        errors.append(np.abs(after.y - moved)[certain].mean())
-    return float(np.mean(errors))
-
-
-def gain(source, result):
-    """How much more the result's luma varies over the picture than the source's; at least 1."""
-    return max(1.0, float(result[-1].y.std() / source[-1].y.std()))
+    """For each pair of frames: where each pixel was, and where that is certain."""
+    return find_paths(pictures)
 
 
 #: Operators whose particles or grain are measured apart from their light.
-LAID_OVER = {"snow", "winter", "rain", "film_grain", "noir", "film_8mm", "vhs"}
+LAID_OVER = LAYERED - {"pencil"}
 #: Hatching, dots and bristles are fine, strong textures: a tenth of a pixel between our flow and the one of this
 #: measure is seen in them. They are bounded as a whole here, and what lies under them by its own test.
 TEXTURED = {"pencil": 3.9}
@@ -77,53 +62,35 @@ def test_operator_adds_little_to_the_motion(name, pictures, paths):
     assert ratio <= (BOUNDS | TEXTURED).get(name, 1.25)
 
 
-@pytest.mark.parametrize("name", ["snow", "winter"])
-def test_light_of_snow_is_steady(name, pictures, paths, monkeypatch):
-    """Without its flakes, snow is a grade like any other."""
-    from refilm.engines.effects.planes import copy
-    from refilm.engines.effects.snowfall import Snowfall
+@pytest.mark.parametrize("name", sorted(LAID_OVER - INSEPARABLE))
+def test_light_under_the_layer_is_steady(name, pictures, paths):
+    """Without its flakes, drops or grain, each of these is a grade like any other."""
+    with without_layer(name):
+        result = rendering.render(pictures, name)
 
-    monkeypatch.setattr(Snowfall, "apply", lambda self, context, before, after: copy(before, after))
-
-    result = rendering.render(pictures, name)
-
-    assert warped_error(result, paths) <= 1.25 * warped_error(pictures, paths) * gain(pictures, result)
+    raised = 1.0 if name == "rain" else gain(pictures, result)
+    assert warped_error(result, paths) <= 1.25 * warped_error(pictures, paths) * raised
 
 
-def test_light_of_rain_is_steady(pictures, paths, monkeypatch):
-    """Without its drops, rain is dim light and haze that follow the picture."""
-    from refilm.engines.effects.rainfall import Rainfall
-
-    monkeypatch.setattr(Rainfall, "apply", lambda self, context, after: None)
-
-    result = rendering.render(pictures, "rain")
-
-    assert warped_error(result, paths) <= 1.25 * warped_error(pictures, paths)
-
-
-def test_light_of_noir_is_steady(pictures, paths, monkeypatch):
-    """Without its grain, noir is a grade like any other."""
-    from refilm.engines.effects.finish import Grain
-    from refilm.engines.effects.planes import copy
-
-    monkeypatch.setattr(Grain, "apply", lambda self, index, before, after: copy(before, after))
-
-    result = rendering.render(pictures, "noir")
-
-    assert warped_error(result, paths) <= 1.25 * warped_error(pictures, paths) * gain(pictures, result)
-
-
-def test_lines_under_the_hatching_are_steady(pictures, paths, monkeypatch):
+def test_lines_under_the_hatching_are_steady(pictures, paths):
     """Without hatching and tooth, a pencil drawing adds little to the motion."""
-    from refilm.engines.effects import pencil
-
-    plain = np.full(pencil.TILE * pencil.TILE, 0x808080, np.uint32)
-    monkeypatch.setattr(pencil, "_layer_table", lambda scale, strength: np.zeros(15, np.int32))
-    monkeypatch.setattr(pencil, "_tile", lambda seed: plain)
-
-    result = rendering.render(pictures, "pencil")
+    with without_layer("pencil"):
+        result = rendering.render(pictures, "pencil")
 
     assert warped_error(result, paths) <= 1.6 * warped_error(pictures, paths)
+
+
+def test_the_layer_is_back_afterwards(pictures):
+    """The measure leaves no trace: snow rendered after it has its flakes, and rendered within it has none."""
+    first = rendering.render(pictures[:1], "snow")
+    with without_layer("snow"):
+        bare = rendering.render(pictures[:1], "snow")
+    second = rendering.render(pictures[:1], "snow")
+
+    assert np.array_equal(first[0].y, second[0].y)
+    assert not np.array_equal(first[0].y, bare[0].y)
+    with pytest.raises(ValueError, match="vhs has no layer"), without_layer("vhs"):
+        pass
 
 
 @pytest.mark.parametrize(("name", "bound"), [("film_8mm", 5.5), ("vhs", 6.5)])
@@ -163,3 +130,16 @@ def test_flicker_would_be_seen(pictures, paths):
     ]
 
     assert warped_error(flickering, paths) > 2 * warped_error(pictures, paths)
+    assert flicker_ratio(pictures, flickering) > 20
+
+
+def test_blur_would_be_seen(pictures):
+    """The other measures: a picture has all of its own edges and sharpness, a blurred one fewer, a turned one few."""
+    last = pictures[-1]
+    blurred = rendering.render(pictures, "blur", amount=0.25)[-1]
+    turned = rendering.render(pictures, "mirror")[-1]
+
+    assert edge_f1(last, last) == 1
+    assert edge_f1(last, turned) < 0.5 < edge_f1(last, blurred) < 0.97
+    assert sharpness(blurred) < 0.5 * sharpness(last)
+    assert flicker_ratio(pictures, pictures) <= 1
