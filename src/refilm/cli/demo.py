@@ -164,7 +164,7 @@ def side_by_side(before: Path, after: Path, picture: Path) -> None:
     halves = []
     for path in (before, after):
         with path.open("rb") as file:
-            halves.append(Image.fromarray(sample_frames(file, 3, longest=960)[1]))
+            halves.append(Image.fromarray(sample_frames(file, 3, longest=960, exact=True)[1]))
     both = Image.new("RGB", (halves[0].width + halves[1].width, max(half.height for half in halves)))
     both.paste(halves[0], (0, 0))
     both.paste(halves[1], (halves[0].width, 0))

@@ -17,8 +17,6 @@ from av.video.stream import VideoStream
 from refilm.media.container import check_pixels
 from refilm.media.pyav import opens
 
-#: How many pictures are decoded in search of one: key frames are seldom farther apart.
-_FARTHEST = 300
 #: Seconds that one picture may stand.
 _LONGEST_STILL = 3600
 
@@ -52,14 +50,17 @@ class Decoder:
                 return
             yield from self._decode(packet)
 
-    def first_from(self, pts: int) -> av.VideoFrame | None:
-        """The picture shown at `pts`, looking forward from where the container stands; near it where that is far."""
-        found: av.VideoFrame | None = None
-        for picture in itertools.islice(self, _FARTHEST):
-            if picture.pts is not None and picture.pts > pts and found is not None:
-                break
-            found = picture
-        return found
+    def key_packet(self) -> av.Packet[VideoStream] | None:
+        """The packet where the container stands, if it is a key frame's and says when that is shown."""
+        packet = next(self._container.demux(self._stream), None)
+        return packet if packet is not None and packet.is_keyframe and packet.pts is not None else None
+
+    def alone(self, packet: av.Packet[VideoStream]) -> av.VideoFrame | None:
+        """The picture of a key frame, without waiting for those around it; None where it is damaged.
+
+        The container has to be moved before anything else is decoded.
+        """
+        return next(itertools.chain(self._decode(packet), self._decode(None)), None)
 
     def _decode(self, packet: av.Packet[VideoStream] | None) -> Iterator[av.VideoFrame]:
         try:
@@ -70,6 +71,23 @@ class Decoder:
         for picture in pictures:
             check_pixels(picture.width, picture.height)
             yield picture
+
+
+class Run:
+    """Pictures in presentation order, asked for by time, which may only rise."""
+
+    def __init__(self, pictures: Iterator[av.VideoFrame]) -> None:
+        self._pictures = pictures
+        self._shown: av.VideoFrame | None = None
+        self._following = next(pictures, None)
+
+    def at(self, pts: int) -> av.VideoFrame | None:
+        """The picture shown at `pts`; the first one before it begins, the last one after its end."""
+        while self._following is not None and (
+            self._shown is None or self._following.pts is None or self._following.pts <= pts
+        ):
+            self._shown, self._following = self._following, next(self._pictures, None)
+        return self._shown
 
 
 class Clock:

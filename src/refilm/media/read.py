@@ -10,6 +10,7 @@ from typing import BinaryIO, Self
 
 import av
 import numpy as np
+from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from refilm.domain.clip import ClipInfo
@@ -23,7 +24,7 @@ from refilm.media.container import (
     use_only,
     video_stream,
 )
-from refilm.media.decode import Clock, Decoder
+from refilm.media.decode import Clock, Decoder, Run
 from refilm.media.frame import Frame
 from refilm.media.geometry import Size, even_size, fit_time_base, fit_within
 from refilm.media.probe import NOTHING_DECODES, describe, frame_rate_of, sample_aspect_of
@@ -31,6 +32,8 @@ from refilm.media.pyav import exact
 from refilm.media.upright import Upright
 
 _USUAL_RATE = Fraction(25)
+#: Pictures that are decoded after a key frame in search of others. Damage can make a clip's times stand still.
+_LONGEST_RUN = 3000
 
 
 class FrameReader:
@@ -118,22 +121,53 @@ class FrameReader:
                     duration=round((picture.duration or 0) * self._source_base / self.time_base),
                 )
 
-    def pictures_near(self, times: Sequence[Fraction]) -> Iterator[av.VideoFrame]:
-        """The decoded pictures shown at these seconds after the start, each once, by seeking. Ends the reader's use."""
+    def pictures_near(self, times: Sequence[Fraction], *, exact: bool) -> list[av.VideoFrame]:
+        """Decoded pictures near these rising seconds after the start, in order, each once. Ends the reader's use.
+
+        exact: the pictures shown then. Otherwise the key frames before them, where that gives half as many pictures as
+        times or more; else, of the pictures before them, the last that others are made from: a fraction of the work.
+        """
         start = self._stream.start_time or 0
-        last: int | None = None
-        for time in times:
-            wanted = start + round(time / self._source_base)
-            try:
-                self._container.seek(wanted, stream=self._stream)
-            except av.FFmpegError:
-                if last is None:
-                    yield self._first
-                return
-            picture = self._decoder.first_from(wanted)
-            if picture is not None and picture.pts is not None and (last is None or picture.pts > last):
-                last = picture.pts
-                yield picture
+        wanted = [start + round(time / self._source_base) for time in times]
+        try:
+            keys = self._keys_before(wanted)
+            if not exact and 2 <= len(keys) <= 2 * len(set(keys)):
+                return self._key_pictures(wanted) or [self._first]
+            self._stream.codec_context.skip_frame = "DEFAULT" if exact else "NONREF"
+            return self._pictures_at(wanted, keys) or [self._first]
+        except av.FFmpegError:  # it cannot be searched
+            return [self._first]
+
+    def _keys_before(self, wanted: Sequence[int]) -> list[int | None]:
+        """When the key frames are shown that a search for these times leads to; None where it leads to none."""
+        packets = [self._key_packet(pts) for pts in wanted]
+        return [None if packet is None else packet.pts for packet in packets]
+
+    def _key_packet(self, pts: int) -> av.Packet[VideoStream] | None:
+        self._container.seek(pts, stream=self._stream)
+        return self._decoder.key_packet()
+
+    def _key_pictures(self, wanted: Sequence[int]) -> list[av.VideoFrame]:
+        """The key frames before these times, each decoded alone."""
+        seen, pictures = set(), []
+        for packet in map(self._key_packet, wanted):
+            if packet is not None and packet.pts not in seen:
+                seen.add(packet.pts)
+                pictures.append(self._decoder.alone(packet))
+        return [picture for picture in pictures if picture is not None]
+
+    def _pictures_at(self, wanted: Sequence[int], keys: Sequence[int | None]) -> list[av.VideoFrame]:
+        """The pictures shown at these times, each once, decoding nothing twice."""
+        found: dict[int, av.VideoFrame] = {}
+        run, begun = None, None
+        for pts, key in zip(wanted, keys, strict=True):
+            if run is None or key != begun:
+                self._container.seek(pts, stream=self._stream)
+                run, begun = Run(itertools.islice(self._decoder, _LONGEST_RUN)), key
+            picture = run.at(pts)
+            if picture is not None and picture.pts is not None:
+                found[picture.pts] = picture
+        return list(found.values())
 
     def _placed(self, pts: int) -> int:
         """A time of the source's clock, in its units, as one of ours: exact wherever the time base is kept."""
@@ -156,10 +190,11 @@ class FrameReader:
         self.close()
 
 
-def sample_frames(source: BinaryIO, count: int, longest: int = 320) -> list[NDArray[np.uint8]]:
+def sample_frames(source: BinaryIO, count: int, longest: int = 320, *, exact: bool = False) -> list[NDArray[np.uint8]]:
     """`count` frames spread evenly over the clip, as (height, width, 3) uint8 RGB, upright, for its colours.
 
-    longest: the longer side's pixels at most. A clip of fewer frames, or one that cannot be searched, gives fewer.
+    longest: the longer side's pixels at most.  exact: take the middles of `count` equal parts and no frames near them;
+    dearer. A clip of fewer frames, or of at least count / 2 key frames, or one that cannot be searched, gives fewer.
     Raises InvalidAsset where the clip cannot be used.
     """
     with FrameReader(source, threads=1) as reader:
@@ -168,7 +203,8 @@ def sample_frames(source: BinaryIO, count: int, longest: int = 320) -> list[NDAr
         aspect = sample_aspect_of(reader._stream)
         times = [reader.info.duration * (2 * index + 1) / (2 * count) for index in range(count)]
         with asset_errors(NOTHING_DECODES):
-            return [_rgb(upright(picture, aspect), reader.matrix) for picture in reader.pictures_near(times)]
+            pictures = reader.pictures_near(times, exact=exact)
+            return [_rgb(upright(picture, aspect), reader.matrix) for picture in pictures]
 
 
 def _rgb(picture: av.VideoFrame, matrix: str) -> NDArray[np.uint8]:

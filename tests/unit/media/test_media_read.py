@@ -310,6 +310,39 @@ def test_samples_are_spread_over_the_clip(bunny: Path, count: int) -> None:
     assert all(not np.array_equal(a, b) for a, b in itertools.pairwise(samples))
 
 
+def counting(size: tuple[int, int], index: int) -> np.ndarray:
+    """A flat picture, brighter by 5 levels with every frame."""
+    return np.full((size[1], size[0], 3), 5 * index, np.uint8)
+
+
+def levels(path: Path, count: int, *, exact: bool) -> list[float]:
+    """The frame numbers of the samples of a `counting` clip."""
+    with path.open("rb") as file:
+        return [float(sample.mean()) / 5 for sample in sample_frames(file, count, exact=exact)]
+
+
+@pytest.mark.parametrize(
+    ("apart", "found"), [("1", [6, 18, 31, 43]), ("10", [0, 10, 30, 40]), ("20", [0, 20, 40]), ("250", None)]
+)
+def test_samples_are_key_frames_where_there_are_enough(
+    make_clip: MakeClip, apart: str, found: list[int] | None
+) -> None:
+    """Half as many key frames as samples will do; between fewer of them, frames near the wanted times are decoded."""
+    path = make_clip(seconds=2, content=counting, options={"g": apart, "sc_threshold": "0"})
+
+    near = levels(path, 4, exact=False)
+
+    assert near == pytest.approx(found or [6, 18, 31, 43], abs=0.5 if found else 3)
+
+
+@pytest.mark.parametrize("apart", ["1", "20", "250"])
+def test_exact_samples_are_the_middles_of_equal_parts(make_clip: MakeClip, apart: str) -> None:
+    """Wherever the key frames are, exact samples are the frames shown at those times."""
+    path = make_clip(seconds=2, content=counting, options={"g": apart, "sc_threshold": "0"})
+
+    assert levels(path, 4, exact=True) == pytest.approx([6, 18, 31, 43], abs=0.5)
+
+
 def test_samples_have_true_colours(make_clip: MakeClip) -> None:
     """An orange clip gives orange samples, whatever its range and matrix."""
     for wishes in ({}, {"full_range": True}, {"colour": "709"}, {"pixel_format": "yuv444p10le"}):
