@@ -88,6 +88,7 @@ def edit_frames(
     process: Process | None,
     *,
     size: Size | None = None,
+    output_size: Size | None = None,
     preset: str = "veryfast",
     crf: int = 20,
     on_frame: Callable[[int], None] | None = None,
@@ -97,14 +98,15 @@ def edit_frames(
     """Edit every frame of `source` into `output`, an MP4 with the same timestamps and sound.
 
     source, output: regular files with descriptors, output open for reading and writing.  process: None passes frames
-    through.  size: as for FrameReader.  on_frame(frames_done): called on this thread after each frame; may raise.
+    through.  size: of `before`, as for FrameReader.  output_size: of `after`, even; None is the same as `before`.
+    on_frame(frames_done): called on this thread after each frame; may raise.
     Blocking. Raises what process or on_frame raise, InvalidAsset, BadOutput, StorageFull; its threads have ended then.
     """
     with (
         FrameReader(source, size=size, max_seconds=max_seconds) as reader,
         ClipWriter(
             output,
-            size=reader.size,
+            size=output_size or reader.size,
             time_base=reader.time_base,
             frame_rate=reader.frame_rate,
             matrix=reader.matrix,

@@ -84,12 +84,17 @@ def test_nothing_asked_is_refused(prompt):
         ENGINE.plan(request(prompt, model=Model.ALEPH2), {})
 
 
-def test_keyframes_and_aspect_are_refused_with_their_reason():
-    """What this release does not carry out is refused, not ignored."""
-    with pytest.raises(UnsupportedEdit, match="keyframes"):
-        ENGINE.plan(request("sepia", model=Model.ALEPH2, keyframes=(Keyframe("https://example.com/k.png", 1.0),)), {})
-    with pytest.raises(UnsupportedEdit, match="aspect"):
-        ENGINE.plan(request("sepia", model=Model.ALEPH2, output=OutputSpec(target_aspect_ratio="1:1")), {})
+def test_keyframes_and_aspect_need_no_words():
+    """Keyframes and a shape are edits by themselves; the plan tells what each will do before the clip is known."""
+    keyframes = (Keyframe("https://example.com/k.png", at=0.5),)
+
+    coloured = ENGINE.plan(request(model=Model.ALEPH2, keyframes=keyframes), {})
+    extended = ENGINE.plan(request(model=Model.ALEPH2, output=OutputSpec(target_aspect_ratio="1:1")), {})
+
+    assert coloured["explanation"] == [
+        "keyframes[0], at 50 % of the clip: the clip takes on the colours of this picture throughout."
+    ]
+    assert "not outpainting" in extended["explanation"][0]
 
 
 def test_reference_without_a_prompt_gives_its_colours():

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -14,15 +15,15 @@ from refilm.domain.edit import EditRequest, Model
 from refilm.engines.base import Capabilities, Inputs, OnEvent, Outcome, Progress
 from refilm.engines.effects.operators import OPERATORS
 from refilm.engines.effects.plan import Plan, RefusedClause, Step
+from refilm.engines.effects.timeline import Timeline, explain_keyframes
 from refilm.errors import UnsupportedEdit
 
 if TYPE_CHECKING:
     from refilm.engines.effects.context import TimedPlanes
-    from refilm.engines.effects.executor import Executor
+    from refilm.engines.effects.extension import FrameEditor
     from refilm.engines.effects.planes import Planes
+    from refilm.media.geometry import Size
 
-_USUAL_RATE = Fraction(25)
-_REFERENCE_PIXELS = 640
 _LIBRARIES = ("av", "numpy", "numba", "opencv-python-headless", "scipy")
 
 
@@ -47,7 +48,7 @@ class EffectsEngine:
         """
         import scipy.ndimage  # noqa: F401  (used by a few operators while they prepare)
 
-        from refilm.engines.effects import brushwork, executor, night_sky, painting, snowfall, transfer  # noqa: F401
+        from refilm.engines.effects import brushwork, night_sky, painting, preparation, snowfall  # noqa: F401
         from refilm.engines.effects.kernels import warm
 
         warm()
@@ -67,50 +68,56 @@ class EffectsEngine:
     ) -> Outcome:
         """See `engines.base.Engine.edit`."""
         from refilm.engines.effects.executor import encoding_for
+        from refilm.engines.effects.preparation import prepare_editor
         from refilm.media.stream import edit_frames
 
         plan = _plan(request, options)
         seed = request.seed or 0
-        size = _output_size(request, inputs)
-        on_event(Progress(0.0))
-        work = _Work(_executor(plan, inputs, size, seed), inputs.info.duration, on_event)
-        on_event(Progress(0.0))
-        encoding = encoding_for(plan)
+        inner, outer = _sizes(request, inputs)
+        timeline = Timeline(request.keyframes, inputs.info.duration) if request.keyframes else None
+        _refuse_idle(plan, inputs, timeline, extended=inner != outer)
+        started = partial(on_event, Progress(0.0))
+        started()
+        editor = prepare_editor(plan, inputs, (inner, outer), seed, timeline, started)
+        work = _Work(editor, inputs.info.duration, on_event)
+        started()
+        encoding = encoding_for(plan, faithful=timeline is not None and timeline.ranged)
         written = edit_frames(
             inputs.video,
             output,
             work.process,
-            size=size,
+            size=inner,
+            output_size=outer,
             preset=encoding.preset,
             crf=encoding.crf,
             on_frame=work.report,
         )
         on_event(Progress(1.0, written.frames))
         applied = {
-            **_described(plan, request),
+            **_described(plan, request, timeline),
             "seed": seed,
-            "size": list(size),
+            "size": list(outer),
             "frames": written.frames,
             "encoder": {"codec": "h264", "preset": encoding.preset, "crf": encoding.crf, "threads": 2},
             "audio": written.audio,
-            "notes": list(written.notes),
+            "notes": [*written.notes, *_extension_note(inner, outer)],
             "versions": {name: version(name) for name in _LIBRARIES},
         }
         return Outcome(applied, written.frames)
 
 
 class _Work:
-    """The executor as the media streams call it, and the progress that follows from the frames' times."""
+    """The editor as the media streams call it, and the progress that follows from the frames' times."""
 
-    def __init__(self, executor: Executor, duration: Fraction, on_event: OnEvent) -> None:
-        self._executor, self._on_event = executor, on_event
+    def __init__(self, editor: FrameEditor, duration: Fraction, on_event: OnEvent) -> None:
+        self._editor, self._on_event = editor, on_event
         self._duration = float(duration)
         self._time = 0.0
         self._fraction = 0.0
 
     def process(self, before: TimedPlanes, after: Planes) -> None:
         """Edit one frame; called in the processing thread."""
-        self._executor.process(before, after)
+        self._editor.process(before, after)
         self._time = float(before.time)
 
     def report(self, frames: int) -> None:
@@ -124,10 +131,11 @@ def _plan(request: EditRequest, options: Mapping[str, Any]) -> Plan:
     """The request's plan, or UnsupportedEdit where any of it cannot be done."""
     _refuse_unbuilt(request)
     plan = _compiled(request)
-    if plan.refused and not (options.get("partial_edits") and plan.steps):
+    wordless = bool(request.keyframes or request.output.target_aspect_ratio)
+    if plan.refused and not (options.get("partial_edits") and (plan.steps or wordless)):
         raise _unsupported(plan)
     steps = tuple(step for step in _resolved(plan) if not _is_idle(step))
-    if not steps:
+    if not steps and not wordless:
         raise UnsupportedEdit(
             "This request would change nothing in the clip. Say what should change, for example "
             '"make it a watercolour painting", "black and white with film grain" or "let it snow".'
@@ -137,13 +145,6 @@ def _plan(request: EditRequest, options: Mapping[str, Any]) -> Plan:
 
 def _refuse_unbuilt(request: EditRequest) -> None:
     """Raise UnsupportedEdit for members of the request that this engine does not carry out."""
-    if request.keyframes:
-        raise UnsupportedEdit("The effects engine does not work with keyframes yet. Describe the edit in promptText.")
-    if request.output.target_aspect_ratio:
-        raise UnsupportedEdit(
-            "The effects engine cannot extend a clip to another aspect ratio yet. "
-            "Leave targetAspectRatio out to keep the clip's own shape."
-        )
     if request.output.format != "mp4":
         raise UnsupportedEdit(f"The effects engine writes mp4, not {request.output.format}.")
 
@@ -197,17 +198,60 @@ def _refusal(clause: RefusedClause) -> str:
     return f'"{clause.text}": {reason}.'
 
 
-def _described(plan: Plan, request: EditRequest) -> dict[str, Any]:
-    """A plan as it is kept with the task."""
+def _described(plan: Plan, request: EditRequest, timeline: Timeline | None = None) -> dict[str, Any]:
+    """A plan as it is kept with the task.  timeline: of the request's keyframes, once the clip is known."""
     described: dict[str, Any] = {
         "engine": {"name": EffectsEngine.name, "version": _own_version()},
         "plan": plan.to_json(),
-        "explanation": _explanation(plan),
+        "explanation": [*_explanation(plan), *explain_keyframes(request.keyframes, timeline), *_extension(request)],
     }
     ignored = [*request.ignored, *_unused_references(plan, request)]
     if ignored:
         described["ignored"] = ignored
     return described
+
+
+def _extension(request: EditRequest) -> list[str]:
+    """A sentence on the frame that is put around the clip, where one is."""
+    if not request.output.target_aspect_ratio:
+        return []
+    return [
+        f"targetAspectRatio {request.output.target_aspect_ratio}: the clip keeps its full picture; what is added "
+        "beside it is the picture mirrored and strongly blurred, an extension and not outpainting."
+    ]
+
+
+def _extension_note(inner: Size, outer: Size) -> list[str]:
+    """The sizes of an extension, where there is one."""
+    if inner == outer:
+        return []
+    return [f"The picture, {inner[0]}x{inner[1]}, lies in the middle of a frame of {outer[0]}x{outer[1]}."]
+
+
+def _sizes(request: EditRequest, inputs: Inputs) -> tuple[Size, Size]:
+    """The size of the edited picture, and of the frame around it."""
+    from refilm.engines.effects.extension import extended_sizes
+    from refilm.media.geometry import even_size, parse_pair
+
+    size = request.output.size or even_size((inputs.info.width, inputs.info.height))
+    if not request.output.target_aspect_ratio:
+        return size, size
+    return extended_sizes(size, Fraction(*parse_pair(request.output.target_aspect_ratio)))
+
+
+def _refuse_idle(plan: Plan, inputs: Inputs, timeline: Timeline | None, *, extended: bool) -> None:
+    """Raise UnsupportedEdit where this clip would come out as it went in."""
+    edits = bool(plan.steps) or timeline is not None
+    if timeline is not None and all(stretch.start >= inputs.info.duration for stretch in timeline.stretches):
+        raise UnsupportedEdit(
+            f"The clip lasts {float(inputs.info.duration):.2f} s and every range of the keyframes begins after that. "
+            "Give ranges that lie within the clip."
+        )
+    if not edits and not extended:
+        raise UnsupportedEdit(
+            "The clip already has the shape that targetAspectRatio names, and nothing else is asked for. "
+            "Name another shape, or say in promptText what should change."
+        )
 
 
 def _explanation(plan: Plan) -> list[str]:
@@ -232,37 +276,3 @@ def _own_version() -> str:
         return version("refilm")
     except PackageNotFoundError:
         return "unknown"
-
-
-def _output_size(request: EditRequest, inputs: Inputs) -> tuple[int, int]:
-    from refilm.media.geometry import even_size
-
-    return request.output.size or even_size((inputs.info.width, inputs.info.height))
-
-
-def _executor(plan: Plan, inputs: Inputs, size: tuple[int, int], seed: int) -> Executor:
-    """The plan prepared for this clip; reads pictures and samples only where a step needs them."""
-    from refilm.engines.effects.executor import SAMPLED_FRAMES, Executor, needs_of, sample_colours
-    from refilm.engines.effects.operator import Setting, no_samples
-    from refilm.media.colour import output_matrix
-    from refilm.media.picture import read_picture
-    from refilm.media.read import sample_frames
-
-    needs = needs_of(plan)
-    if "reference" in needs and not inputs.references:
-        raise UnsupportedEdit("The prompt speaks of a reference picture, but the request carries none in references.")
-    samples = no_samples
-    if "samples" in needs:
-        seen = sample_colours(sample_frames(inputs.video, SAMPLED_FRAMES), seed)
-        samples = lambda: seen  # noqa: E731
-    setting = Setting(
-        size=size,
-        matrix=output_matrix(inputs.info.matrix),
-        frame_rate=inputs.info.frame_rate or _USUAL_RATE,
-        seed=seed,
-        references=tuple(read_picture(file, _REFERENCE_PIXELS) for file in inputs.references)
-        if "reference" in needs
-        else (),
-        samples=samples,
-    )
-    return Executor(plan, setting)

@@ -40,15 +40,25 @@ def sample_picture(picture: NDArray[np.uint8], seed: int, count: int = 8_000) ->
 class ColourTransfer:
     """A colour function, (..., 3) RGB to RGB, from the colours of a clip to those of a picture."""
 
-    def __init__(self, source: Colours, wanted: Colours, strength: float, seed: int) -> None:
-        """source, wanted: (n, 3) and (m, 3) RGB, 0..1.  strength: 0 changes nothing, 1 goes all the way."""
-        self._strength = strength
+    def __init__(
+        self,
+        source: Colours,
+        wanted: Colours,
+        strength: float,
+        seed: int,
+        kept_lightness: float = _KEPT_LIGHTNESS,
+    ) -> None:
+        """source, wanted: (n, 3) and (m, 3) RGB, 0..1.  strength: 0 changes nothing, 1 goes all the way.
+
+        kept_lightness: 0..1, how much of the lightness is left as it was.
+        """
+        self._strength, self._kept_lightness = strength, kept_lightness
         self._displacement = _displacement_grid(to_oklab(source), to_oklab(wanted), seed)
 
     def __call__(self, rgb: Colours) -> Colours:
         lab = to_oklab(rgb)
         moved = _interpolate(self._displacement, lab.reshape(-1, 3)).reshape(lab.shape) * self._strength
-        moved[..., 0] *= 1 - _KEPT_LIGHTNESS
+        moved[..., 0] *= 1 - self._kept_lightness
         result = lab + moved
         result[..., 0] = np.clip(result[..., 0], 0, 1)
         return from_oklab(result)

@@ -1,0 +1,96 @@
+"""Reads what a plan needs from the inputs of an edit, and prepares whatever will edit the frames.
+
+Everything here happens before the first frame; `engine` joins the result to the decoder and the encoder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from refilm.engines.base import Inputs
+from refilm.engines.effects.executor import SAMPLED_FRAMES, Executor, needs_of, sample_colours
+from refilm.engines.effects.extension import ExtendedEditor, FrameEditor
+from refilm.engines.effects.keyframes import KeyframeColours, RangedExecutor, keyframe_table
+from refilm.engines.effects.operator import Setting, no_samples
+from refilm.engines.effects.plan import Plan
+from refilm.engines.effects.timeline import Timeline
+from refilm.errors import UnsupportedEdit
+from refilm.media.colour import output_matrix
+from refilm.media.geometry import Size
+from refilm.media.moment import frame_at
+from refilm.media.picture import read_picture
+from refilm.media.read import sample_frames
+
+if TYPE_CHECKING:
+    from refilm.engines.effects.colour import Colours
+
+_USUAL_RATE = Fraction(25)
+_REFERENCE_PIXELS = 640
+
+
+def prepare_editor(
+    plan: Plan,
+    inputs: Inputs,
+    sizes: tuple[Size, Size],
+    seed: int,
+    timeline: Timeline | None,
+    on_prepared: Callable[[], None],
+) -> FrameEditor:
+    """The plan and the keyframes prepared for this clip.
+
+    sizes: of the picture, and of the frame around it; the same where nothing is extended.  timeline: of the inputs'
+    keyframes, None where there are none.  on_prepared: called after each keyframe; may raise.
+    Reads pictures and samples only where a step needs them. Raises UnsupportedEdit where a picture is missing.
+    """
+    inner, outer = sizes
+    setting = _setting(plan, inputs, inner, seed)
+    editor: FrameEditor
+    if timeline is None:
+        editor = Executor(plan, setting)
+    else:
+        colours = _keyframe_colours(timeline, inputs, setting, on_prepared)
+
+        def prepare() -> Executor:
+            return Executor(plan, setting, [colours.apply])
+
+        editor = RangedExecutor(timeline, prepare) if timeline.ranged else prepare()
+    return editor if inner == outer else ExtendedEditor(editor, inner, outer)
+
+
+def _setting(plan: Plan, inputs: Inputs, size: Size, seed: int) -> Setting:
+    """What the plan's operators are prepared for."""
+    needs = needs_of(plan)
+    if "reference" in needs and not inputs.references:
+        raise UnsupportedEdit("The prompt speaks of a reference picture, but the request carries none in references.")
+    samples = no_samples
+    if "samples" in needs:
+        seen = sample_colours(sample_frames(inputs.video, SAMPLED_FRAMES), seed)
+        samples = lambda: seen  # noqa: E731
+    return Setting(
+        size=size,
+        matrix=output_matrix(inputs.info.matrix),
+        frame_rate=inputs.info.frame_rate or _USUAL_RATE,
+        seed=seed,
+        references=tuple(read_picture(file, _REFERENCE_PIXELS) for file in inputs.references)
+        if "reference" in needs
+        else (),
+        samples=samples,
+    )
+
+
+def _keyframe_colours(
+    timeline: Timeline, inputs: Inputs, setting: Setting, on_prepared: Callable[[], None]
+) -> KeyframeColours:
+    tables = []
+    for moment, file in zip(timeline.moments, inputs.keyframes, strict=True):
+        picture = read_picture(file, _REFERENCE_PIXELS)
+        tables.append(keyframe_table(picture, _colours_at(moment, inputs, setting.seed), setting))
+        on_prepared()
+    return KeyframeColours(timeline, tables, setting.size)
+
+
+def _colours_at(moment: Fraction, inputs: Inputs, seed: int) -> Colours:
+    """The clip's colours at one moment: a keyframe is most often that very frame, edited."""
+    return sample_colours([frame_at(inputs.video, moment)], seed)
