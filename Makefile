@@ -4,7 +4,7 @@ VENV := .venv
 RUN := $(VENV)/bin
 STAMP := $(VENV)/.synced
 
-.PHONY: demo test check fix serve bench clean
+.PHONY: demo test check fix serve bench pictures clean
 
 # One locked path: uv comes into the environment by pip where it is absent, then installs exactly what uv.lock says.
 $(STAMP): pyproject.toml uv.lock
@@ -37,6 +37,9 @@ bench: $(STAMP)  ## tables against named peers; minutes
 	$(RUN)/uv sync --quiet --frozen --inexact --extra demo --group bench
 	$(RUN)/python bench/effects.py
 	$(RUN)/python bench/api.py
+
+pictures: $(STAMP)  ## docs/pictures/ and docs/contact_sheet.jpg anew; look at them before committing
+	$(RUN)/python docs/pictures.py
 
 clean:
 	rm -rf $(VENV) .cache demo

@@ -8,7 +8,7 @@ Neighbouring frames of the clip, made small (`--side` is the shorter side), go t
     bare     the same without the layer that moves by its nature: flakes, drops, grain, hatching
     flicker  mean absolute change of mean luma from frame to frame, over the source's own, or over 0.05 levels
     edge F1  whether the edges are those of the source; 1.00 for the source itself
-    sharp    variance of the Laplacian over the source's; under 1 is softer
+    sharp    variance of the Laplacian over the source's; under 1 is softer, or darker, or flatter: see edge F1
     change   mean absolute difference to the source, levels of RGB: the edit did happen from 2 on (film grain: 1)
 
 `warp` and `edge F1` say little where the operator moves pixels (mirror). Then the whole clip is edited and encoded:

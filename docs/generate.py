@@ -204,7 +204,14 @@ def operators_page() -> list[str]:
         "",
         "The cost is that of one 1280x720 frame on one core:",
         ", ".join(f"{cost} {meaning}" for cost, meaning in COSTS.items()) + ".",
-        "*Noisy* results make larger files. The words are examples; the lexicon knows many more.",
+        "*Noisy* results make larger files. The words are examples; `refilm effects --json` prints them all.",
+        "",
+        "Each picture shows a frame before and after, with the defaults; `make pictures` renders them. Pixel art alone",
+        "is shown with larger blocks, so that they are seen at this size. The frame is from *Big Buck Bunny* © 2008",
+        "Blender Foundation, [peach.blender.org](https://peach.blender.org), CC BY 3.0, made smaller and edited. The",
+        "cat in a corner, where a reference picture is needed, is Chelsea (Stéfan van der Walt, CC0).",
+        "[All looks on four kinds of footage](../contact_sheet.jpg): the same clip, and pans over photographs of",
+        "Eileen Collins (NASA, public domain), a cup of coffee (Rachel Michetti, CC0) and a rocket (SpaceX, public domain).",
     ]
     for stage in STAGES:
         specs = [operator.spec for operator in OPERATORS.values() if operator.spec.stage == stage]
@@ -219,6 +226,7 @@ def operator_section(spec: OperatorSpec) -> list[str]:
     """What there is to say about one operator."""
     needs = f" Needs: {', '.join(sorted(spec.needs))}." if spec.needs else ""
     lines = [f"### `{spec.name}`: {spec.title}", "", f"{spec.summary} Cost {spec.cost}, {spec.noise}.{needs}", ""]
+    lines += [f"![{spec.title}: a frame before and after](../pictures/{spec.name}.jpg)", ""]
     lines += table("Parameter", "Default", "Accepts", "Meaning")
     lines += [parameter_row(name, parameter) for name, parameter in spec.parameters.items()]
     return [*lines, "", f"Words: {'; '.join(words_for(spec.name)) or 'none of its own'}."]

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from PIL import Image
 from prometheus_client import CollectorRegistry
 from typer.main import get_command
 
@@ -86,6 +87,28 @@ def test_every_operator_is_documented(name: str) -> None:
 
     assert f"## Stage: {spec.stage}" in before
     assert all(f"| `{parameter}` |" in section for parameter in spec.parameters)
+
+
+@pytest.mark.parametrize("name", OPERATORS)
+def test_every_operator_has_its_picture(name: str) -> None:
+    """Each operator's section shows its picture, a JPEG of at most 60 kB, before against after in one size."""
+    section = page("operators.md").partition(f"### `{name}`")[2].partition("\n##")[0]
+    path = REFERENCE.parent / "pictures" / f"{name}.jpg"
+
+    assert f"](../pictures/{name}.jpg)" in section
+    assert path.stat().st_size <= 60_000
+    with Image.open(path) as picture:
+        assert (picture.format, picture.size) == ("JPEG", (902, 252))
+
+
+def test_pictures_are_light_credited_and_no_more_than_needed() -> None:
+    """All pictures together are at most 2.5 MB, the contact sheet 1.2 MB; the page credits them; none is left over."""
+    pictures = list((REFERENCE.parent / "pictures").iterdir())
+
+    assert {path.name for path in pictures} == {f"{name}.jpg" for name in OPERATORS}
+    assert sum(path.stat().st_size for path in pictures) <= 2_500_000
+    assert (REFERENCE.parent / "contact_sheet.jpg").stat().st_size <= 1_200_000
+    assert all(credit in page("operators.md") for credit in ("Big Buck Bunny", "Blender Foundation", "CC BY 3.0"))
 
 
 def test_every_failure_code_is_documented() -> None:

@@ -23,6 +23,9 @@ from refilm.media.read import FrameReader
 
 Rgb = NDArray[np.uint8]
 
+#: How far the camera moves over a photograph from one frame to the next, pixels.
+_PAN_STEP = 1.5
+
 
 @dataclass(frozen=True)
 class Picture:
@@ -49,19 +52,20 @@ def read_pictures(footage: Path, size: tuple[int, int], *, first: int, count: in
     return pictures
 
 
-def pan_over(photograph: Rgb, size: tuple[int, int], *, count: int, step: float = 1.5) -> list[Picture]:
-    """`count` frames of `size` for a camera that pans over a photograph, (h, w, 3) RGB, `step` pixels a frame.
+def pan_over(photograph: Rgb, size: tuple[int, int], *, count: int, down: float = 0.5) -> list[Picture]:
+    """`count` frames of `size` for a camera that pans over a photograph, (h, w, 3) RGB, from left to right.
 
-    The largest part of that aspect is shown but for the margin that the pan needs.
+    The largest part of that aspect is shown but for the margin that the pan needs.  down: where that part lies in a
+    photograph that is taller, 0 at its top and 1 at its bottom.
     """
     width, height = size
-    margin = step * (count - 1)
+    margin = _PAN_STEP * (count - 1)
     tall, wide = photograph.shape[:2]
     scale = max((width + margin) / wide, height / tall)
-    rest = (wide * scale - width) / 2, (tall * scale - height) / 2
+    left, top = (wide * scale - width - margin) / 2, (tall * scale - height) * down
     pictures = []
     for index in range(count):
-        place = np.array([[scale, 0, margin / 2 - rest[0] - step * index], [0, scale, -rest[1]]])
+        place = np.array([[scale, 0, -left - _PAN_STEP * index], [0, scale, -top]])
         view = cv2.warpAffine(photograph, place, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         pictures.append(as_picture(np.asarray(view, np.uint8), index))
     return pictures
