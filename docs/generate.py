@@ -211,7 +211,8 @@ def operators_page() -> list[str]:
         "Blender Foundation, [peach.blender.org](https://peach.blender.org), CC BY 3.0, made smaller and edited. The",
         "cat in a corner, where a reference picture is needed, is Chelsea (Stéfan van der Walt, CC0).",
         "[All looks on four kinds of footage](../contact_sheet.jpg): the same clip, and pans over photographs of",
-        "Eileen Collins (NASA, public domain), a cup of coffee (Rachel Michetti, CC0) and a rocket (SpaceX, public domain).",
+        "Eileen Collins (NASA, public domain), a cup of coffee (Rachel Michetti, CC0) and a rocket (SpaceX, public",
+        "domain).",
     ]
     for stage in STAGES:
         specs = [operator.spec for operator in OPERATORS.values() if operator.spec.stage == stage]
