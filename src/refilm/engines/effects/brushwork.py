@@ -110,7 +110,7 @@ class Patches:
         self._sigma = max(0.8, 0.43 * radius)
         self._busyness = _busyness_table(softness)
         self._weight = _weight_table()
-        self._reciprocal = np.array([0, *(round(65536 / n) for n in range(1, 256))], np.uint32)
+        self._weighed = np.empty((size[1] + 2 * self._pad) * self._stride * 4, np.float32)
 
     def __call__(self, picture: Packed, code: Code) -> Packed:
         """The painted picture, (h, w, 4); its spare byte is 0."""
@@ -119,10 +119,8 @@ class Patches:
         cv2.insertChannel(self._busy(picture), soft, 3)
         padded = cv2.copyMakeBorder(soft, *[self._pad] * 4, cv2.BORDER_REPLICATE)
         out = np.empty_like(picture)
-        paint.gather(
-            _words(padded), self._stride, self._pad, code.reshape(-1), self._offsets, self._weight, self._reciprocal,
-            _words(out), *self._size,
-        )  # fmt: skip
+        paint.weigh(_words(padded), self._weight, self._weighed)
+        paint.gather(self._weighed, self._stride, self._pad, code.reshape(-1), self._offsets, _words(out), *self._size)
         return out
 
     def _busy(self, picture: Packed) -> NDArray[np.uint8]:
@@ -141,9 +139,9 @@ def _busyness_table(softness: float) -> NDArray[np.uint8]:
     return np.asarray(np.clip(np.rint(6 * 4 * np.log2(1 + variance / softness)), 0, 255), np.uint8)
 
 
-def _weight_table() -> NDArray[np.uint32]:
-    """From steps of busyness above the calmest sample to a weight of 0..31."""
-    return np.rint(31 * 2 ** (-np.arange(256) / 6)).astype(np.uint32)
+def _weight_table() -> NDArray[np.float32]:
+    """From steps of busyness to a weight, 1 for the calmest."""
+    return (2 ** (-np.arange(256) / 6)).astype(np.float32)
 
 
 def _ellipses(radius: float, stride: int) -> NDArray[np.int32]:

@@ -1,8 +1,8 @@
 """Kernels of the painterly operators. They work on the painting grid (see `context.paint_size`), on pixels packed as
-one uint32 of four bytes: luma, U, V, and a byte of the caller's. All integer.
+one uint32 of four bytes: luma, U, V, and a byte of the caller's. All integer but for weighted means.
 """
 
-# mypy: disable-error-code="operator,arg-type"
+# mypy: disable-error-code="operator,arg-type,call-arg"
 # numba gives these numbers their types; numpy's hints for mixed integers do not describe them.
 
 from __future__ import annotations
@@ -10,9 +10,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import uint32
+from numba import float32, uint32
 
 from refilm.engines.effects.kernels.kernel import kernel
+from refilm.engines.effects.kernels.lanes import mean_of_eight
 
 
 @kernel("uint32[const], uint32[const], int16[const], int16[const], uint32[], int, int, int, int")
@@ -54,41 +55,34 @@ def warp_blend(previous: Any, current: Any, across: Any, down: Any, out: Any, w:
             out[j * w + i] = uint32(b0) | (uint32(b1) << s) | (uint32(b2) << uint32(16))
 
 
-@kernel("uint32[const], int, int, uint8[const], int32[const], uint32[const], uint32[const], uint32[], int, int")
-def gather(p: Any, stride: int, pad: int, code: Any, offsets: Any, weight: Any, reciprocal: Any, out: Any, w: int, h: int) -> None:  # noqa: E501  # fmt: skip
-    """The mean of the calmest of eight pixels around each one.
+@kernel("uint32[const], float32[const], float32[]")
+def weigh(p: Any, weight: Any, out: Any) -> None:
+    """Pixels for `gather`: their three levels times the weight of their fourth byte, and that weight."""
+    s, level = uint32(8), uint32(255)
+    for k in range(len(p)):
+        q = p[k]
+        share = weight[q >> uint32(24)]
+        out[4 * k] = float32(q & level) * share
+        out[4 * k + 1] = float32((q >> s) & level) * share
+        out[4 * k + 2] = float32((q >> uint32(16)) & level) * share
+        out[4 * k + 3] = share
 
-    p: packed, the fourth byte says how busy the place is, with `pad` more pixels on every side.  code: at half the
-    size, which row of `offsets` (8 each) to use.  weight: [busier by n than the calmest of the eight] is 0..31, so that
-    eight weighted levels fit 16 bits.  reciprocal: [n] is 65536 / n, rounded.
+
+@kernel("float32[const], int, int, uint8[const], int32[const], uint32[], int, int")
+def gather(p: Any, stride: int, pad: int, code: Any, offsets: Any, out: Any, w: int, h: int) -> None:
+    """The weighted mean of eight pixels around each one.
+
+    p: as `weigh` leaves them, with `pad` more pixels on every side.  code: at half the size, which row of `offsets`
+    (8 each, counted in pixels) to use.
     """
     half = (w + 1) >> 1
-    low, even_mask = uint32(0xFFFF), uint32(0x00FF00FF)
     for j in range(h):
         base = (j + pad) * stride + pad
         codes = code[(j >> 1) * half : (j >> 1) * half + half]
         row = out[j * w : j * w + w]
         for i in range(w):
             start = np.int64(codes[i >> 1]) << 3
-            o = offsets[start : start + 8]
-            at = base + i
-            p0, p1, p2, p3 = p[uint32(at + o[0])], p[uint32(at + o[1])], p[uint32(at + o[2])], p[uint32(at + o[3])]
-            p4, p5, p6, p7 = p[uint32(at + o[4])], p[uint32(at + o[5])], p[uint32(at + o[6])], p[uint32(at + o[7])]
-            s = uint32(24)
-            calm = min(min(min(p0, p1), min(p2, p3)), min(min(p4, p5), min(p6, p7))) >> s
-            w0, w1, w2, w3 = weight[(p0 >> s) - calm], weight[(p1 >> s) - calm], weight[(p2 >> s) - calm], weight[(p3 >> s) - calm]  # noqa: E501  # fmt: skip
-            w4, w5, w6, w7 = weight[(p4 >> s) - calm], weight[(p5 >> s) - calm], weight[(p6 >> s) - calm], weight[(p7 >> s) - calm]  # noqa: E501  # fmt: skip
-            even = (p0 & even_mask) * w0 + (p1 & even_mask) * w1 + (p2 & even_mask) * w2 + (p3 & even_mask) * w3
-            even += (p4 & even_mask) * w4 + (p5 & even_mask) * w5 + (p6 & even_mask) * w6 + (p7 & even_mask) * w7
-            e = uint32(8)
-            m = uint32(0xFF)
-            odd = ((p0 >> e) & m) * w0 + ((p1 >> e) & m) * w1 + ((p2 >> e) & m) * w2 + ((p3 >> e) & m) * w3
-            odd += ((p4 >> e) & m) * w4 + ((p5 >> e) & m) * w5 + ((p6 >> e) & m) * w6 + ((p7 >> e) & m) * w7
-            r = reciprocal[w0 + w1 + w2 + w3 + w4 + w5 + w6 + w7]
-            a = ((even & low) * r + uint32(32768)) >> uint32(16)
-            b = (odd * r + uint32(32768)) >> uint32(16)
-            c = ((even >> uint32(16)) * r + uint32(32768)) >> uint32(16)
-            row[i] = a | (b << e) | (c << uint32(16))
+            row[i] = mean_of_eight(p, offsets[start : start + 8], base + i) & uint32(0xFFFFFF)
 
 
 @kernel("uint8[const], int, int, uint8[const], uint8[const], int32[const], int, uint8[], int, int")
