@@ -35,8 +35,8 @@ class EffectsEngine:
         models=(Model.GEN4_ALEPH, Model.ALEPH2),
         generative=False,
         summary=(
-            "Recolours and restyles a clip on the processor: grades, a reference picture's colours, night, snow, "
-            "watercolour, cartoon, vignette, grain. It cannot add, remove or replace things, and says so."
+            "Recolours and restyles a clip on the processor: grades, light, weather, painted and filmed looks, a "
+            "reference picture's colours or brushwork. It cannot add, remove or replace things, and says so."
         ),
         devices=("cpu",),
     )
