@@ -37,6 +37,11 @@ class Picture:
     index: int
     time: Fraction
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height."""
+        return self.y.shape[1], self.y.shape[0]
+
 
 def read_pictures(footage: Path, size: tuple[int, int], *, first: int, count: int) -> list[Picture]:
     """Neighbouring frames of a clip at `size` (width, height); their times count from the first of them, at 25 fps."""

@@ -409,10 +409,10 @@ def test_many_heads_run_side_by_side(fetcher_for, url, loop_factory):
     fetcher = fetcher_for()
 
     async def look():
-        await asyncio.gather(*(fetcher.head(url("/clip.mp4"), AssetKind.VIDEO) for _ in range(20)))
+        return await asyncio.gather(*(fetcher.head(url("/clip.mp4"), AssetKind.VIDEO) for _ in range(20)))
 
     with asyncio.Runner(loop_factory=loop_factory) as runner:
-        runner.run(look())
+        assert runner.run(look()) == [None] * 20
 
 
 def test_downloads_run_side_by_side_in_threads(fetcher_for, url):

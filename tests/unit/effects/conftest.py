@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -15,21 +13,7 @@ from numpy.typing import NDArray
 from refilm.engines.effects.operator import Setting
 from refilm.engines.effects.plan import Plan, Step
 from refilm.engines.effects.planes import Buffer
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A frame in memory, with the shape that the executor reads."""
-
-    y: NDArray[np.uint8]
-    u: NDArray[np.uint8]
-    v: NDArray[np.uint8]
-    index: int
-    time: Fraction
-
-    @property
-    def size(self) -> tuple[int, int]:
-        return self.y.shape[1], self.y.shape[0]
+from refilm.testing.rendering import Picture, read_pictures
 
 
 @pytest.fixture(scope="session")
@@ -51,19 +35,9 @@ def padded() -> Callable[[Picture, int], Picture]:
 @pytest.fixture(scope="session")
 def real_frames(bunny: Path) -> Callable[..., list[Picture]]:
     """real_frames((width, height), count, first=60): frames of Big Buck Bunny at that size."""
-    from refilm.media.read import FrameReader
 
     def load(size: tuple[int, int], count: int, first: int = 60) -> list[Picture]:
-        pictures: list[Picture] = []
-        with bunny.open("rb") as file, FrameReader(file, size=size) as reader:
-            for frame in reader:
-                if frame.index >= first + count:
-                    break
-                if frame.index >= first:
-                    index = frame.index - first
-                    planes = (np.array(plane) for plane in (frame.y, frame.u, frame.v))
-                    pictures.append(Picture(*planes, index, Fraction(index, 25)))
-        return pictures
+        return read_pictures(bunny, size, first=first, count=count)
 
     return load
 
