@@ -106,9 +106,10 @@ def spoil_setup(path: Path, kind: str) -> None:
     path.write_bytes(path.read_bytes().replace(setup, setup[:23] + b"\xff" * (len(setup) - 23)))
 
 
-def test_a_clip_whose_decoder_does_not_open_is_refused(make_clip: MakeClip) -> None:
+def test_a_clip_whose_decoder_does_not_open_is_refused(hevc: Path, tmp_path: Path) -> None:
     """Damaged setup bytes, without which no packet means anything, are told like any other damage."""
-    path = make_clip(name="a.mkv", seconds=0.4, size=(64, 64), codec="libx265")
+    path = tmp_path / "spoilt.m4v"
+    path.write_bytes(hevc.read_bytes())
     spoil_setup(path, "video")
 
     assert "No picture" in refused(path)

@@ -124,8 +124,7 @@ def test_hdr_is_tone_mapped(make_clip: MakeClip, colour: str, name: str, white: 
         picture[:, : size[0] // 2] = 0
         return picture
 
-    wishes = {"codec": "libx265", "pixel_format": "yuv420p10le", "content": halves, "seconds": Fraction(3, 25)}
-    reader, frames = read(make_clip(colour=colour, **wishes))
+    reader, frames = read(make_clip(colour=colour, pixel_format="yuv420p10le", content=halves, seconds=0.12))
 
     assert frames[0].y[:, 200:].mean() > 16 + 219 * 0.8
     assert frames[0].y[:, :120].mean() < 24
