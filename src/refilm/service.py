@@ -11,9 +11,10 @@ import math
 import secrets
 import uuid
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeVar
 
 from refilm.accounts import Caller
 from refilm.admission import Admission
@@ -22,11 +23,19 @@ from refilm.assets.signing import Signer
 from refilm.domain.account import ModelUse, Organization, Usage, UsedCredits
 from refilm.domain.clip import ClipInfo
 from refilm.domain.edit import MAX_SEED, EditRequest, Model, ModelLimits
+from refilm.domain.sending import Sending
 from refilm.domain.task import MAX_ATTEMPTS, Failure, Task, TaskStatus
-from refilm.errors import NotFound, RefilmError, Unavailable
+from refilm.errors import InvalidRequest, Issue, NotFound, RefilmError, Unavailable
 from refilm.intake import Intake, input_key, inputs_of
 from refilm.store.base import Store
 from refilm.store.sql import Transaction
+
+T = TypeVar("T")
+
+_NAME_TAKEN = (
+    "This Idempotency-Key was sent with another body in the last 24 hours. Send a new key with a new request, or the "
+    "same body to hear of the same task."
+)
 
 #: The longest span that a question about usage may have, as at Runway.
 MAX_USAGE_DAYS = 90
@@ -111,12 +120,61 @@ class Service:
 
     async def submit(self, caller: Caller, request: EditRequest) -> Task:
         """Accept an edit. When this returns, the task survives a power cut. Raises InvalidRequest, StorageFull."""
+        task = await self._accepted(caller, request)
+        await self._stored(task, self._store.insert_task(task))
+        self._wake()
+        return task
+
+    async def submit_once(self, caller: Caller, request: EditRequest, sending: Sending) -> tuple[Task, bool]:
+        """Accept an edit, or find it accepted: (the task, whether an earlier sending of the same create made it).
+
+        As durable as `submit`. Raises InvalidRequest also where the sending's name stands for another request.
+        """
+        if sending.may_repeat:
+            earlier = await asyncio.wrap_future(self._store.write(lambda tx: self._earlier(tx, caller, sending)))
+            if earlier is not None:
+                return earlier, True
+        task = await self._accepted(caller, request)
+
+        def change(tx: Transaction) -> Task | None:
+            # The same create may have come while this one's inputs were checked.
+            earlier = self._earlier(tx, caller, sending)
+            if earlier is None:
+                tx.tasks.add(task)
+                tx.sendings.add(caller.account, task.id, sending, self._now())
+            return earlier
+
+        earlier = await self._stored(task, self._store.write(change))
+        if earlier is not None:
+            await asyncio.to_thread(self._remove, self._kept_inputs(task))
+            return earlier, True
+        self._wake()
+        return task, False
+
+    def _earlier(self, tx: Transaction, caller: Caller, sending: Sending) -> Task | None:
+        """The task that an earlier sending of this create made, deleted or not."""
+        if sending.name is None:
+            task_id = tx.sendings.tried(sending, self._now())
+        else:
+            found = tx.sendings.named(caller.account, sending.name, self._now())
+            if found is not None and found[1] != sending.fingerprint:
+                raise InvalidRequest([Issue(("Idempotency-Key",), "custom", _NAME_TAKEN)])
+            task_id = found[0] if found else None
+        if task_id is None:
+            return None
+        earlier = tx.tasks.remains(task_id)
+        if earlier is None:
+            tx.sendings.forget(task_id)
+        return earlier
+
+    async def _accepted(self, caller: Caller, request: EditRequest) -> Task:
+        """A new task, not yet stored, whose inputs were checked and kept."""
         task_id = self._ids.fresh()
         accepted = await self._intake.accept(caller.account, task_id, request)
         request = accepted.request
         if request.seed is None:
             request = replace(request, seed=secrets.randbelow(MAX_SEED + 1))
-        task = Task(
+        return Task(
             id=task_id,
             account=caller.account,
             request=request,
@@ -125,14 +183,18 @@ class Service:
             engine=self._terms.engine_for(request.model),
             estimated_credits=self._terms.ceiling(request.model, accepted.info),
         )
+
+    async def _stored(self, task: Task, writing: Future[T]) -> T:
+        """Wait for a new task's commit. Where it fails, nothing of the task is left."""
         try:
-            await asyncio.wrap_future(self._store.insert_task(task))
+            return await asyncio.wrap_future(writing)
         except RefilmError:
             await asyncio.to_thread(self._remove, self._kept_inputs(task))
             raise
+
+    def _wake(self) -> None:
         with contextlib.suppress(Unavailable):  # accepted is accepted: the sweep admits what a wake could not
             self._admission.wake()
-        return task
 
     def task(self, caller: Caller, task_id: str) -> Task:
         """A task of the caller. Raises NotFound, for a foreign one too. Microseconds."""

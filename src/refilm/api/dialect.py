@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 from starlette.requests import Request
@@ -21,8 +23,10 @@ from refilm.api.answers import JSON_TYPE, json_answer
 from refilm.api.auth import authenticate, check_version, header
 from refilm.api.body import JsonBodies
 from refilm.api.edge import Route
+from refilm.api.sendings import Fingerprinted, name_of, tries_of
 from refilm.api.settings import ApiSettings
 from refilm.domain.account import Organization, Usage
+from refilm.domain.sending import Sending
 from refilm.domain.task import Task, TaskStatus
 from refilm.errors import NotFound
 from refilm.service import Service
@@ -59,6 +63,11 @@ TASK_ID = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 
 #: Sent as the balance of an account whose credits are not counted: clients compare it with a price.
 UNCOUNTED_CREDITS = 2_147_483_647
+
+
+NO_HEADERS: Mapping[str, str] = MappingProxyType({})
+#: Says that an earlier sending of the same create made the task.
+REPEATED = MappingProxyType({"idempotent-replayed": "true"})
 
 
 class Endpoints:
@@ -106,13 +115,20 @@ class Endpoints:
     async def create(self, request: Request) -> Response:
         """Accept an edit. Answers once it is stored for good."""
         caller = self._caller(request.scope)
-        edit = await self._parts.bodies.read(request.scope, request.receive, self._parse_edit)
-        task = await self._parts.service.submit(caller, edit)
-        return self._about(task, render.created(task))
+        name, tries = name_of(request.scope), tries_of(request.scope)
+        if name is None and tries is None:
+            edit = await self._parts.bodies.read(request.scope, request.receive, self._parse_edit)
+            task = await self._parts.service.submit(caller, edit)
+            return self._about(task, render.created(task))
+        body = Fingerprinted(request.receive)
+        edit = await self._parts.bodies.read(request.scope, body, self._parse_edit)
+        sending = Sending(caller.key_id, body.fingerprint, name, tries)
+        task, repeated = await self._parts.service.submit_once(caller, edit, sending)
+        return self._about(task, render.created(task), REPEATED if repeated else {})
 
-    def _about(self, task: Task, body: bytes) -> Response:
+    def _about(self, task: Task, body: bytes, more: Mapping[str, str] = NO_HEADERS) -> Response:
         # Output URLs are secrets, and a status is stale at once.
-        headers = {self._parts.settings.engine_header: task.engine, "cache-control": "no-store"}
+        headers = {self._parts.settings.engine_header: task.engine, "cache-control": "no-store", **more}
         return Response(body, 200, headers, JSON_TYPE)
 
     async def delete(self, request: Request) -> Response:

@@ -65,6 +65,22 @@ def _version_header(required: bool) -> dict[str, Any]:
     }
 
 
+IDEMPOTENCY_KEY = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "description": "A name of yours for this create. Sent again within 24 hours, with the same body it answers the "
+    "same task; with another body it is refused.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]([ -~]*[!-~])?$"},
+}
+CREATED_HEADERS = {
+    **OK_HEADERS,
+    "Idempotent-Replayed": {
+        "description": "true where an earlier sending of the same create made the task.",
+        "schema": {"type": "string"},
+    },
+}
+
 _DIALECT_OPERATIONS: dict[tuple[str, str], dict[str, Any]] = {
     ("GET", "/tasks/{task_id}"): {
         "operationId": "retrieve_task",
@@ -81,8 +97,9 @@ _DIALECT_OPERATIONS: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", "/video_to_video"): {
         "operationId": "create_video_to_video",
         "summary": "Edit a clip",
+        "parameters": [IDEMPOTENCY_KEY],
         "requestBody": json_body("EditBody"),
-        "responses": {"200": response("Accepted and stored.", "Created", headers=OK_HEADERS), **WITH_BODY},
+        "responses": {"200": response("Accepted and stored.", "Created", headers=CREATED_HEADERS), **WITH_BODY},
     },
     ("POST", "/uploads"): {
         "operationId": "create_upload",

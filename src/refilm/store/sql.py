@@ -7,6 +7,7 @@ from functools import cached_property
 import sqlalchemy as sa
 
 from refilm.store.accounts import AccountRows
+from refilm.store.sendings import SendingRows
 from refilm.store.tasks import TaskRows
 from refilm.store.uploads import UploadRows
 
@@ -21,6 +22,11 @@ class Transaction:
     def tasks(self) -> TaskRows:
         """Tasks."""
         return TaskRows(self.connection)
+
+    @cached_property
+    def sendings(self) -> SendingRows:
+        """Sendings of creates."""
+        return SendingRows(self.connection)
 
     @cached_property
     def accounts(self) -> AccountRows:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 #: Raised by one with every change of the schema; a database of another number is refused.
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 metadata = sa.MetaData()
 
@@ -51,6 +51,26 @@ sa.Index(
     postgresql_where=tasks.c.finished_at.is_(None),
 )
 sa.Index("tasks_account_created", tasks.c.account, tasks.c.created_at)
+
+#: Which task a create made, for as long as the same create may be sent again. tries: a bit for each try that came.
+sendings = sa.Table(
+    "sendings",
+    metadata,
+    sa.Column("task_id", sa.Text, primary_key=True),
+    sa.Column("account", sa.Text, nullable=False),
+    sa.Column("key", sa.Text, nullable=False),
+    sa.Column("name", sa.Text),
+    sa.Column("fingerprint", sa.Text, nullable=False),
+    sa.Column("tries", sa.Integer),
+    sa.Column("created_at", sa.Float, nullable=False),
+)
+
+NAMED = sendings.c.name.is_not(None)
+
+# An account's name stands for one create, whatever races.
+sa.Index("sendings_named", sendings.c.account, sendings.c.name, unique=True, sqlite_where=NAMED, postgresql_where=NAMED)
+sa.Index("sendings_tried", sendings.c.key, sendings.c.fingerprint)
+sa.Index("sendings_created", sendings.c.created_at)
 
 accounts = sa.Table(
     "accounts",

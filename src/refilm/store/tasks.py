@@ -136,6 +136,10 @@ class TaskRows:
         """Add new tasks, given as rows of `row_of`."""
         self._connection.execute(tasks.insert(), rows)
 
+    def add(self, task: Task) -> None:
+        """Add one new task, in a transaction that holds more than it."""
+        self.insert([row_of(task)])
+
     def get(self, task_id: str) -> Task | None:
         """The task of that id, unless deleted."""
         row = self._connection.execute(SELECT_TASK, {"task_id": task_id}).fetchone()
