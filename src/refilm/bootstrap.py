@@ -26,6 +26,7 @@ from refilm.engines.registry import Registry
 from refilm.errors import Unavailable
 from refilm.intake import Intake
 from refilm.net.policy import Policy, parse_allow
+from refilm.retention import Keep, Sweeper
 from refilm.runner.process import Runner
 from refilm.service import Service, Terms
 from refilm.store.sql import Transaction
@@ -49,6 +50,9 @@ QUEUE_AHEAD = 8
 
 #: How often admission looks by itself, in case a wake was lost.
 SWEEP_SECONDS = 60.0
+
+#: How often what has lived long enough is removed, and how often the files are compared with the rows.
+RETENTION_SECONDS, ORPHAN_SECONDS = 300.0, 3600.0
 
 SIGNING_KEY = "signing-1"
 
@@ -121,6 +125,15 @@ def upload_rules(settings: Settings) -> UploadRules:
     )
 
 
+def keep_rules(settings: Settings) -> Keep:
+    """How long things are kept."""
+
+    def days(count: float | None) -> timedelta | None:
+        return timedelta(days=count) if count is not None else None
+
+    return Keep(tasks=days(settings.keep_tasks_days), records=days(settings.keep_records_days))
+
+
 def probe_with(runner: Runner) -> Probe:
     """How an upload is probed: in a child process, off the event loop."""
 
@@ -141,6 +154,7 @@ class Server:
     admission: Admission
     service: Service
     workflow: Workflow
+    sweeper: Sweeper
     fetcher: Fetcher
     app: FastAPI
     lock: IO[str] = field(repr=False)
@@ -150,6 +164,8 @@ class Server:
         self.queue.run(self.workflow.run)
         self.admission.wake()
         self.queue.schedule(SWEEP_SECONDS, self.admission.wake, "admission")
+        self.queue.schedule(RETENTION_SECONDS, self.sweeper.sweep, "retention")
+        self.queue.schedule(ORPHAN_SECONDS, self.sweeper.sweep_orphans, "orphans")
 
     def close(self) -> None:
         """Hand back what runs, finish what is being written, and let go of everything."""
@@ -219,8 +235,9 @@ def assemble(
         options=settings.engine_options(),
     )
     uploads = Uploads(store, assets, signer, probe_with(runner), now, path="/uploads", rules=upload_rules(settings))
+    sweeper = Sweeper(store, assets, queue.forget, keep_rules(settings), now)
     app = create_app(service, accounts, uploads, api_settings(settings), metrics=metrics_registry(service.counts))
-    return Server(settings, store, queue, accounts, admission, service, workflow, fetcher, app, lock)
+    return Server(settings, store, queue, accounts, admission, service, workflow, sweeper, fetcher, app, lock)
 
 
 def api_settings(settings: Settings) -> ApiSettings:

@@ -74,6 +74,12 @@ class Settings(BaseSettings):
     )
     upload_slot_seconds: int = Field(3600, ge=60, description="How long an upload may begin after its slot was made.")
     upload_seconds: int = Field(86_400, ge=60, description="How long a runway:// URI may be used.")
+    keep_tasks_days: float | None = Field(
+        None, gt=0, description="Days after which a finished task is deleted with its output; unset: never."
+    )
+    keep_records_days: float | None = Field(
+        None, ge=90, description="Days for which a deleted task stays in the books (usage); unset: for ever."
+    )
     docs_url: str = Field("https://github.com/refilm/refilm#readme", description="The docUrl of error bodies.")
 
     # money

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
 import sqlalchemy as sa
@@ -117,6 +117,11 @@ class Queue:
             },
             task_id,
         )
+
+    def forget(self, task_ids: Sequence[str]) -> None:
+        """Drop what is recorded of finished work."""
+        if self._client is not None:
+            self._client.delete_workflows(list(task_ids))
 
     def schedule(self, seconds: float, work: Callable[[], object], name: str) -> None:
         """Run `work` every so many seconds in this process until `close`. An error is logged, not fatal."""

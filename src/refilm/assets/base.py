@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from typing import BinaryIO, Protocol
 
@@ -53,6 +54,9 @@ class Assets(Protocol):
 
     def delete(self, key: str) -> None:
         """Remove the asset. A missing one is fine."""
+
+    def keys(self, prefix: str) -> Iterator[str]:
+        """The keys that begin with `prefix` and a slash, in no order. What is added or deleted meanwhile may show."""
 
     def free_bytes(self) -> int | None:
         """Room left, or None where nobody can tell."""

@@ -94,6 +94,12 @@ class LocalAssets:
                     break
                 folder.rmdir()
 
+    def keys(self, prefix: str) -> Iterator[str]:
+        """See `Assets.keys`."""
+        for folder, _, names in os.walk(self._path(prefix)):
+            for name in names:
+                yield (Path(folder) / name).relative_to(self._root).as_posix()
+
     def free_bytes(self) -> int:
         """See `Assets.free_bytes`: what the file system gives to unprivileged users."""
         facts = os.statvfs(self._root)

@@ -50,6 +50,19 @@ sa.Index(
     sqlite_where=tasks.c.finished_at.is_(None),
     postgresql_where=tasks.c.finished_at.is_(None),
 )
+# The sweeper looks for what ended, or was deleted, long ago.
+sa.Index(
+    "tasks_finished",
+    tasks.c.finished_at,
+    sqlite_where=tasks.c.deleted_at.is_(None) & tasks.c.finished_at.is_not(None),
+    postgresql_where=tasks.c.deleted_at.is_(None) & tasks.c.finished_at.is_not(None),
+)
+sa.Index(
+    "tasks_deleted",
+    tasks.c.deleted_at,
+    sqlite_where=tasks.c.deleted_at.is_not(None),
+    postgresql_where=tasks.c.deleted_at.is_not(None),
+)
 sa.Index("tasks_account_created", tasks.c.account, tasks.c.created_at)
 
 #: Which task a create made, for as long as the same create may be sent again. tries: a bit for each try that came.
@@ -105,6 +118,8 @@ uploads = sa.Table(
     sa.Column("facts", sa.Text),
     sa.Column("problem", sa.Text),
 )
+
+sa.Index("uploads_expiring", uploads.c.expires_at)
 
 #: Secrets of this installation, such as the one that signs URLs.
 secrets = sa.Table(

@@ -273,6 +273,30 @@ class TaskRows:
             tasks.update().where(tasks.c.id.in_(task_ids), WAITING).values(status=TaskStatus.THROTTLED)
         )
 
+    def finished_before(self, before: datetime, most: int) -> list[tuple[str, tuple[str, ...]]]:
+        """(id, outputs) of tasks that ended before a moment and were not deleted, the oldest first."""
+        rows = self._connection.execute(
+            sa.select(tasks.c.id, tasks.c.outputs)
+            .where(tasks.c.finished_at < before.timestamp(), tasks.c.deleted_at.is_(None))
+            .order_by(tasks.c.finished_at)
+            .limit(most)
+        )
+        return [(row[0], tuple(json.loads(row[1]))) for row in rows]
+
+    def deleted_before(self, before: datetime, most: int) -> list[str]:
+        """Ids of tasks that were deleted before a moment, the oldest first."""
+        rows = self._connection.execute(
+            sa.select(tasks.c.id)
+            .where(tasks.c.deleted_at < before.timestamp())
+            .order_by(tasks.c.deleted_at)
+            .limit(most)
+        )
+        return [row[0] for row in rows]
+
+    def remove(self, task_ids: Sequence[str]) -> None:
+        """Drop rows for good; only of deleted tasks."""
+        self._connection.execute(tasks.delete().where(tasks.c.id.in_(task_ids), tasks.c.deleted_at.is_not(None)))
+
     def generations_since(self, account: str, since: datetime) -> dict[str, int]:
         """How many tasks of each model an account made since a moment."""
         rows = self._connection.execute(

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
 
 from refilm.domain.upload import Upload
-from refilm.store.tables import uploads
+from refilm.domain.uri import UPLOAD_SCHEME
+from refilm.store.tables import tasks, uploads
 
 
 def upload_of(row: sa.Row[Any]) -> Upload:
@@ -75,3 +76,26 @@ class UploadRows:
             )
         )
         return bool(changed.rowcount)
+
+    def expired(self, at: datetime, most: int) -> list[Upload]:
+        """Uploads whose time is over and that no unfinished task still needs, the oldest first."""
+        needed = (
+            sa.exists()
+            .where(
+                tasks.c.finished_at.is_(None),
+                tasks.c.account == uploads.c.account,
+                tasks.c.request.contains(sa.literal(UPLOAD_SCHEME) + uploads.c.id),
+            )
+            .correlate(uploads)
+        )
+        rows = self._connection.execute(
+            sa.select(uploads)
+            .where(uploads.c.expires_at < at.timestamp(), ~needed)
+            .order_by(uploads.c.expires_at)
+            .limit(most)
+        )
+        return [upload_of(row) for row in rows]
+
+    def remove(self, upload_ids: Sequence[str]) -> None:
+        """Drop rows for good."""
+        self._connection.execute(uploads.delete().where(uploads.c.id.in_(upload_ids)))
