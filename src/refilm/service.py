@@ -23,6 +23,7 @@ from refilm.assets.signing import Signer
 from refilm.domain.account import ModelUse, Organization, Usage, UsedCredits
 from refilm.domain.clip import ClipInfo
 from refilm.domain.edit import MAX_SEED, EditRequest, Model, ModelLimits
+from refilm.domain.listing import Listing, Page, Place
 from refilm.domain.sending import Sending
 from refilm.domain.task import MAX_ATTEMPTS, Failure, Task, TaskStatus
 from refilm.errors import InvalidRequest, Issue, NotFound, RefilmError, Unavailable
@@ -36,6 +37,9 @@ _NAME_TAKEN = (
     "This Idempotency-Key was sent with another body in the last 24 hours. Send a new key with a new request, or the "
     "same body to hear of the same task."
 )
+
+#: Tasks in which one page looks for a text, and how many it reads at a time.
+MOST_LOOKED_THROUGH, LOOKED_AT_ONCE = 2_000, 200
 
 #: The longest span that a question about usage may have, as at Runway.
 MAX_USAGE_DAYS = 90
@@ -202,6 +206,30 @@ class Service:
         if task is None or task.account != caller.account:
             raise NotFound("Could not find Task")
         return task
+
+    def tasks(self, caller: Caller, listing: Listing) -> Page:
+        """One page of the caller's tasks, the newest first. Blocking.
+
+        A text is looked for in a bounded number of tasks: a page may then be short, even empty, and yet have a next.
+        """
+        found: list[Task] = []
+        most = listing.limit + 1 if listing.text is None else LOOKED_AT_ONCE
+        after, looked = listing.after, 0
+        while looked < MOST_LOOKED_THROUGH:
+            rows = self._page(caller, replace(listing, after=after), most)
+            for task in rows:
+                if listing.matches_text(task):
+                    if len(found) == listing.limit:
+                        return Page(tuple(found), after)
+                    found.append(task)
+                after = Place(task.created_at.timestamp(), task.id)
+            if len(rows) < most:
+                return Page(tuple(found), None)
+            looked += len(rows)
+        return Page(tuple(found), after)
+
+    def _page(self, caller: Caller, listing: Listing, most: int) -> list[Task]:
+        return self._store.read(lambda tx: tx.tasks.page(caller.account, listing, most))
 
     async def delete(self, caller: Caller, task_id: str) -> None:
         """Cancel a task that is not finished; delete a finished one with its outputs. Raises NotFound."""

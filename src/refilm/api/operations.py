@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from refilm.domain.edit import Model
+from refilm.domain.listing import MAX_PAGE, MAX_TEXT
+from refilm.domain.task import TaskStatus
+
 OK_HEADERS = {
     "Refilm-Engine": {"description": "The engine that serves the task.", "schema": {"type": "string"}},
 }
@@ -148,6 +152,40 @@ EXTENSION_TASK: dict[str, Any] = {
     "responses": {
         "200": response("The task.", "TaskDescription", headers=OK_HEADERS),
         **_PROBLEM,
+        "405": WRONG_METHOD,
+    },
+}
+
+
+def _query(name: str, description: str, **schema_members: Any) -> dict[str, Any]:
+    return {"name": name, "in": "query", "required": False, "description": description, "schema": schema_members}
+
+
+def _words(*values: str) -> dict[str, Any]:
+    return {"type": "array", "items": {"type": "string", "enum": list(values)}}
+
+
+EXTENSION_TASKS: dict[str, Any] = {
+    "operationId": "list_tasks",
+    "summary": "Your tasks, the newest first, a page at a time",
+    "tags": ["Refilm"],
+    "security": BEARER,
+    "parameters": [
+        _query("status", "Only tasks of this status; may be repeated.", **_words(*TaskStatus)),
+        _query("model", "Only tasks of this model; may be repeated.", **_words(*Model)),
+        _query("engine", "Only tasks of this engine.", type="string", minLength=1, maxLength=MAX_TEXT),
+        _query("since", "Only tasks created then or later.", type="string", format="date-time"),
+        _query("before", "Only tasks created before that.", type="string", format="date-time"),
+        _query(
+            "text", "Only tasks whose prompt holds this, in any case.", type="string", minLength=1, maxLength=MAX_TEXT
+        ),
+        _query("limit", "Tasks of a page.", type="integer", minimum=1, maximum=MAX_PAGE, default=20),
+        _query("cursor", "nextCursor of the page before.", type="string"),
+    ],
+    "responses": {
+        "200": response("A page. A search for a text may give a short page with a next one.", "TaskPage"),
+        "400": response("A parameter is not known or means nothing; `issues` names every one.", "Problem"),
+        **{status: answer for status, answer in _PROBLEM.items() if status != "404"},
         "405": WRONG_METHOD,
     },
 }

@@ -67,6 +67,27 @@ def _task(members: dict[str, Any], optional: dict[str, Any], *statuses: str) -> 
     return obj({**bare, "code": word("success"), "message": word(""), "data": envelope}, optional)
 
 
+#: A task as only Refilm shows it.
+TASK_DESCRIPTION = obj(
+    {
+        "id": STRING,
+        "status": word("PENDING", "THROTTLED", "RUNNING", "SUCCEEDED", "FAILED", "CANCELLED"),
+        "engine": STRING,
+        "attempt": COUNT,
+        "progress": {"type": "number", "minimum": 0, "maximum": 1},
+        "createdAt": TIME,
+        "startedAt": or_null(TIME),
+        "finishedAt": or_null(TIME),
+        "estimatedCost": CREDITS,
+        "cost": or_null(CREDITS),
+        "output": array(STRING),
+        "failure": or_null(obj({"message": STRING, "code": STRING})),
+        "applied": {"type": "object", "description": "What the engine did, or why it refused."},
+        "ignored": array(STRING),
+        "request": {"type": "object", "description": "What was asked, in the SDK's snake_case names."},
+    }
+)
+
 ANSWERS: dict[str, Any] = {
     "Created": obj({"id": STRING, **ESTIMATED}),
     "Task": {
@@ -106,25 +127,8 @@ ANSWERS: dict[str, Any] = {
             ),
         }
     ),
-    "TaskDescription": obj(
-        {
-            "id": STRING,
-            "status": word("PENDING", "THROTTLED", "RUNNING", "SUCCEEDED", "FAILED", "CANCELLED"),
-            "engine": STRING,
-            "attempt": COUNT,
-            "progress": {"type": "number", "minimum": 0, "maximum": 1},
-            "createdAt": TIME,
-            "startedAt": or_null(TIME),
-            "finishedAt": or_null(TIME),
-            "estimatedCost": CREDITS,
-            "cost": or_null(CREDITS),
-            "output": array(STRING),
-            "failure": or_null(obj({"message": STRING, "code": STRING})),
-            "applied": {"type": "object", "description": "What the engine did, or why it refused."},
-            "ignored": array(STRING),
-            "request": {"type": "object", "description": "What was asked, in the SDK's snake_case names."},
-        }
-    ),
+    "TaskDescription": TASK_DESCRIPTION,
+    "TaskPage": obj({"tasks": array(TASK_DESCRIPTION), "nextCursor": or_null(STRING)}),
     "Health": obj({"status": word("ok")}),
     "Readiness": obj({"ready": {"type": "boolean"}, "checks": {"type": "object"}, "moderation": STRING}, closed=False),
     "Error": obj({"error": STRING}, {"docUrl": STRING}),

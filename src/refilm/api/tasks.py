@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from starlette.requests import Request
@@ -12,6 +13,7 @@ from refilm.api.answers import json_answer, problem
 from refilm.api.auth import authenticate
 from refilm.api.dialect import Parts, base_url, task_id_of
 from refilm.api.edge import Route
+from refilm.api.listing import cursor_of, listing_of
 from refilm.domain.task import Task, TaskStatus
 
 #: A data URI can be 16 MB; its owner has it already.
@@ -26,7 +28,10 @@ class TaskEndpoints:
 
     def routes(self) -> list[Route]:
         """Every route of the extension."""
-        return [Route("GET", "/refilm/v1/tasks/{task_id}", self.retrieve, problem, operations.EXTENSION_TASK)]
+        return [
+            Route("GET", "/refilm/v1/tasks/{task_id}", self.retrieve, problem, operations.EXTENSION_TASK),
+            Route("GET", "/refilm/v1/tasks", self.list, problem, operations.EXTENSION_TASKS),
+        ]
 
     async def retrieve(self, request: Request) -> Response:
         """A task with what was asked, what was applied, and when."""
@@ -38,6 +43,18 @@ class TaskEndpoints:
             urls = parts.service.output_urls(task, base_url(scope, parts.settings))
         headers = {parts.settings.engine_header: task.engine, "cache-control": "no-store"}
         return json_answer(described(task, urls), headers=headers)
+
+    async def list(self, request: Request) -> Response:
+        """The caller's tasks, the newest first, a page at a time."""
+        scope, parts = request.scope, self._parts
+        caller = authenticate(scope, parts.accounts)
+        page = await asyncio.to_thread(parts.service.tasks, caller, listing_of(scope["query_string"]))
+        base = base_url(scope, parts.settings)
+        body = {
+            "tasks": [described(task, parts.service.output_urls(task, base)) for task in page.tasks],
+            "nextCursor": cursor_of(page.next) if page.next else None,
+        }
+        return json_answer(body, headers={"cache-control": "no-store"})
 
 
 def described(task: Task, urls: list[str]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from refilm.domain.edit import EditRequest
+from refilm.domain.listing import Listing
 from refilm.domain.task import Failure, Task, TaskStatus
 from refilm.store.tables import WAITING, tasks
 
@@ -231,6 +232,25 @@ class TaskRows:
             .values(deleted_at=at.timestamp(), outputs="[]")
         )
         return bool(changed.rowcount)
+
+    def page(self, account: str, listing: Listing, most: int) -> list[Task]:
+        """The account's tasks that a listing asks for, but for its text: the newest first, at most `most`."""
+        chosen = sa.select(*COLUMNS).where(tasks.c.account == account, tasks.c.deleted_at.is_(None))
+        if listing.statuses:
+            chosen = chosen.where(tasks.c.status.in_(sorted(listing.statuses)))
+        if listing.models:
+            chosen = chosen.where(tasks.c.model.in_(sorted(listing.models)))
+        if listing.engine is not None:
+            chosen = chosen.where(tasks.c.engine == listing.engine)
+        if listing.since is not None:
+            chosen = chosen.where(tasks.c.created_at >= listing.since.timestamp())
+        if listing.before is not None:
+            chosen = chosen.where(tasks.c.created_at < listing.before.timestamp())
+        if listing.after is not None:
+            place = sa.tuple_(tasks.c.created_at, tasks.c.id)
+            chosen = chosen.where(place < sa.tuple_(listing.after.created_at, listing.after.task_id))
+        rows = self._connection.execute(chosen.order_by(tasks.c.created_at.desc(), tasks.c.id.desc()).limit(most))
+        return [task_of(row) for row in rows]
 
     def waiting(self, of_each: int) -> list[Waiting]:
         """The oldest tasks that nobody admitted yet, at most `of_each` of every account and model."""
