@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from refilm.domain.account import Account, Key
-from refilm.errors import Refused
+from refilm.errors import NotFound, Refused
 from refilm.store.base import Store
 from refilm.store.sql import Transaction
 
@@ -31,10 +31,11 @@ REMEMBER_AT_MOST = 10_000
 
 @dataclass(frozen=True)
 class Caller:
-    """Who is asking."""
+    """Who is asking. counted: whether the account's credits are counted, as of a few seconds ago."""
 
     account: str
     key_id: str
+    counted: bool = False
 
 
 def new_secret() -> str:
@@ -63,10 +64,9 @@ class Accounts:
         if known is not None and time.monotonic() < known[0]:
             return known[1]
         self._remembered.pop(digest, None)
-        key = self._store.read(lambda tx: tx.accounts.key_hashed(digest))
-        if key is None or key.revoked_at is not None:
+        caller = self._store.read(lambda tx: _caller(tx, digest))
+        if caller is None:
             raise Refused("The API key is not known here or was revoked.")
-        caller = Caller(key.account, key.id)
         if len(self._remembered) >= REMEMBER_AT_MOST:
             self._remembered.clear()
         self._remembered[digest] = (time.monotonic() + REMEMBER_SECONDS, caller)
@@ -98,6 +98,34 @@ class Accounts:
         """Revoke the live keys of that name or id; returns how many there were."""
         return self._store.write(lambda tx: tx.accounts.revoke(name_or_id, self._now())).result()
 
+    def set_credits(self, name: str, credits: int | None) -> None:
+        """Count the credits of the account of that name from this many on; None: stop counting. Raises NotFound."""
+
+        def change(tx: Transaction) -> None:
+            tx.accounts.set_credits(_named(tx, name).id, credits)
+
+        self._store.write(change).result()
+
+    def credits(self, name: str) -> int | None:
+        """What the account of that name has left to spend; None where it is not counted. Raises NotFound."""
+        return self._store.read(lambda tx: _named(tx, name)).credits
+
     def is_empty(self) -> bool:
         """Whether nobody has an account yet."""
         return self._store.read(lambda tx: tx.accounts.count()) == 0
+
+
+def _caller(tx: Transaction, digest: str) -> Caller | None:
+    """Whose live key has that hash."""
+    key = tx.accounts.key_hashed(digest)
+    if key is None or key.revoked_at is not None:
+        return None
+    account = tx.accounts.get(key.account)
+    return Caller(key.account, key.id, counted=account is not None and account.credits is not None)
+
+
+def _named(tx: Transaction, name: str) -> Account:
+    account = tx.accounts.named(name)
+    if account is None:
+        raise NotFound(f"There is no account named {name!r}; `refilm keys list` shows them.")
+    return account

@@ -222,7 +222,14 @@ def assemble(
     admission = Admission(store, queue.enqueue, lambda _: LOCAL_POOL, caps, now)
     accounts = Accounts(store, now)
     intake = Intake(store, assets, fetcher, settings.limits, uri_limits(settings), now)
-    terms = Terms(settings.engine_for, settings.limits, settings.prices, settings.output_url_seconds)
+    terms = Terms(
+        settings.engine_for,
+        settings.limits,
+        settings.prices,
+        settings.output_url_seconds,
+        settings.max_daily_tasks,
+        settings.max_waiting_tasks,
+    )
     service = Service(store, assets, admission, intake, signer, terms, now)
     workflow = Workflow(
         service,

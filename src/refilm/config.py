@@ -47,6 +47,14 @@ class Settings(BaseSettings):
     max_concurrent_tasks: int | None = Field(
         None, ge=1, description="Tasks of one account and model that may be admitted at once; unset: no cap."
     )
+    max_daily_tasks: int | None = Field(
+        None,
+        ge=1,
+        description="Tasks of one account and model in 24 hours, beyond which creates get 429; unset: no cap.",
+    )
+    max_waiting_tasks: int | None = Field(
+        None, ge=1, description="Tasks of one account that may wait, beyond which creates get 429; unset: no cap."
+    )
     edit_seconds: float = Field(3600.0, gt=0, description="Wall-clock limit of one edit.")
     edit_seconds_per_megapixel_frame: float = Field(
         1.0, gt=0, description="Seconds an edit may take for each million pixels of each frame, within edit_seconds."

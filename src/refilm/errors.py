@@ -3,6 +3,8 @@
     RefilmError
     ├── InvalidRequest        the request cannot be accepted as sent            (HTTP 400, with issues)
     ├── Refused               the caller may not do this                        (HTTP 401)
+    ├── OutOfCredits          the account cannot pay for this                 (HTTP 400)
+    ├── CapReached            the account has all that it may have for now    (HTTP 429)
     ├── NotFound              no such thing for this caller                     (HTTP 404)
     ├── Unavailable           a part we need is away for the moment             (HTTP 503)
     ├── StorageFull           no room to accept more bytes                      (HTTP 503)
@@ -52,6 +54,22 @@ class InvalidRequest(RefilmError):
 
 class Refused(RefilmError):
     """The caller is not known or may not do this."""
+
+
+class OutOfCredits(RefilmError):
+    """The account's credits do not cover what this may cost."""
+
+
+class CapReached(RefilmError):
+    """The account has all that it may have for now. retry_seconds: when there may be room again.
+
+    soon: whether that is worth waiting for within the same call.
+    """
+
+    def __init__(self, sentence: str, *, retry_seconds: int, soon: bool) -> None:
+        super().__init__(sentence)
+        self.retry_seconds = retry_seconds
+        self.soon = soon
 
 
 class NotFound(RefilmError):

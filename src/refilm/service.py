@@ -26,7 +26,7 @@ from refilm.domain.edit import MAX_SEED, EditRequest, Model, ModelLimits
 from refilm.domain.listing import Listing, Page, Place
 from refilm.domain.sending import Sending
 from refilm.domain.task import MAX_ATTEMPTS, Failure, Task, TaskStatus
-from refilm.errors import InvalidRequest, Issue, NotFound, RefilmError, Unavailable
+from refilm.errors import CapReached, InvalidRequest, Issue, NotFound, OutOfCredits, RefilmError, Unavailable
 from refilm.intake import Intake, input_key, inputs_of
 from refilm.store.base import Store
 from refilm.store.sql import Transaction
@@ -47,12 +47,18 @@ MAX_USAGE_DAYS = 90
 
 @dataclass(frozen=True)
 class Terms:
-    """What the operator decided about tasks. prices: credits per second of clip, absent means free."""
+    """What the operator decided about tasks. prices: credits per second of clip, absent means free.
+
+    max_daily: tasks of one account and model in 24 hours.  max_waiting: tasks of one account that wait to be admitted.
+    None: no cap.
+    """
 
     engine_for: Callable[[Model], str]
     limits_of: Callable[[Model], ModelLimits]
     prices: Mapping[Model, float]
     output_url_seconds: int
+    max_daily: int | None = None
+    max_waiting: int | None = None
 
     def credits(self, model: Model, seconds: float) -> int:
         """What `seconds` of clip cost: linear in fractional seconds, rounded up to whole credits."""
@@ -125,7 +131,10 @@ class Service:
     async def submit(self, caller: Caller, request: EditRequest) -> Task:
         """Accept an edit. When this returns, the task survives a power cut. Raises InvalidRequest, StorageFull."""
         task = await self._accepted(caller, request)
-        await self._stored(task, self._store.insert_task(task))
+        if self._is_limited(caller):
+            task = await self._stored(task, self._store.write(lambda tx: self._add(tx, task)))
+        else:
+            await self._stored(task, self._store.insert_task(task))
         self._wake()
         return task
 
@@ -140,20 +149,55 @@ class Service:
                 return earlier, True
         task = await self._accepted(caller, request)
 
-        def change(tx: Transaction) -> Task | None:
+        def change(tx: Transaction) -> Task:
             # The same create may have come while this one's inputs were checked.
             earlier = self._earlier(tx, caller, sending)
-            if earlier is None:
-                tx.tasks.add(task)
-                tx.sendings.add(caller.account, task.id, sending, self._now())
-            return earlier
+            if earlier is not None:
+                return earlier
+            tx.sendings.add(caller.account, task.id, sending, self._now())
+            return self._add(tx, task)
 
-        earlier = await self._stored(task, self._store.write(change))
-        if earlier is not None:
+        stored = await self._stored(task, self._store.write(change))
+        if stored.id != task.id:
             await asyncio.to_thread(self._remove, self._kept_inputs(task))
-            return earlier, True
+            return stored, True
         self._wake()
-        return task, False
+        return stored, False
+
+    def _is_limited(self, caller: Caller) -> bool:
+        """Whether a create of this caller must look at what is there already."""
+        return caller.counted or self._terms.max_daily is not None or self._terms.max_waiting is not None
+
+    def _add(self, tx: Transaction, task: Task) -> Task:
+        """Store a new task if its account may have it, and take what it may cost. Raises CapReached, OutOfCredits."""
+        self._check_caps(tx, task)
+        account = tx.accounts.get(task.account)
+        if account is not None and account.credits is not None:
+            if not tx.accounts.reserve(task.account, task.estimated_credits):
+                raise OutOfCredits(
+                    f"You do not have enough credits to run this task: it may cost {task.estimated_credits}, and "
+                    f"{account.credits} are left. Ask the operator of this server for more."
+                )
+            task = replace(task, reserved=task.estimated_credits)
+        tx.tasks.add(task)
+        return task
+
+    def _check_caps(self, tx: Transaction, task: Task) -> None:
+        terms, model = self._terms, str(task.request.model)
+        if terms.max_daily is not None:
+            made = tx.tasks.generations_since(task.account, self._now() - timedelta(days=1)).get(model, 0)
+            if made >= terms.max_daily:
+                raise CapReached(
+                    f"You have reached the daily task limit of {terms.max_daily} for {model}. Try again later.",
+                    retry_seconds=3600,
+                    soon=False,
+                )
+        if terms.max_waiting is not None and tx.tasks.waiting_of(task.account) >= terms.max_waiting:
+            raise CapReached(
+                f"{terms.max_waiting} tasks of your account are waiting, and no more may. Try again when some ended.",
+                retry_seconds=10,
+                soon=True,
+            )
 
     def _earlier(self, tx: Transaction, caller: Caller, sending: Sending) -> Task | None:
         """The task that an earlier sending of this create made, deleted or not."""
@@ -241,6 +285,7 @@ class Service:
         if task is None or task.account != caller.account:
             raise NotFound("Could not find Task")
         if tx.tasks.cancel(task_id, self._now()):
+            tx.accounts.give_back(task.account, task.reserved)
             self._admission.promote(tx)
             # While an attempt runs, its inputs are its own to remove.
             return self._kept_inputs(task) if task.attempt == 0 else ()
@@ -266,9 +311,12 @@ class Service:
     def organization(self, caller: Caller) -> Organization:
         """The caller's standing. Blocking."""
         since = self._now() - timedelta(days=1)
-        made = self._store.read(lambda tx: tx.tasks.generations_since(caller.account, since))
-        cap = self._admission.per_model
-        return Organization(None, {str(model): ModelUse(made.get(str(model), 0), cap) for model in Model})
+        made, account = self._store.read(
+            lambda tx: (tx.tasks.generations_since(caller.account, since), tx.accounts.get(caller.account))
+        )
+        caps = self._admission.per_model, self._terms.max_daily
+        models = {str(model): ModelUse(made.get(str(model), 0), *caps) for model in Model}
+        return Organization(account.credits if account else None, models)
 
     def usage(self, caller: Caller, start: date | None, before: date | None) -> Usage:
         """Credits of the caller by day and model, over at most 90 days, by default the last 30. Blocking."""
@@ -339,6 +387,8 @@ class Service:
                 outputs=outputs,
                 applied=applied,
             )
+            if done:
+                tx.accounts.give_back(task.account, task.reserved - credits if task.reserved else 0)
             self._admission.promote(tx)
             return done
 
@@ -353,6 +403,8 @@ class Service:
             done = tx.tasks.finish(
                 task.id, task.attempt, TaskStatus.FAILED, at=self._now(), credits=0, failure=failure, applied=applied
             )
+            if done:
+                tx.accounts.give_back(task.account, task.reserved)
             self._admission.promote(tx)
             return done
 

@@ -32,10 +32,6 @@ class BodyTooLarge(errors.RefilmError):
     """The body is larger than this server accepts."""
 
 
-class TooManyRequests(errors.RefilmError):
-    """A daily cap is reached, or the caller is too fast."""
-
-
 class NoSuchRoute(errors.RefilmError):
     """Nothing is served at this path."""
 
@@ -54,12 +50,13 @@ ErrorStyle = Callable[[Exception, ApiSettings], Response]
 _STATUS: tuple[tuple[type[Exception], int], ...] = (
     (errors.InvalidRequest, 400),
     (VersionRefused, 400),
+    (errors.OutOfCredits, 400),
     (errors.Refused, 401),
     (errors.NotFound, 404),
     (NoSuchRoute, 404),
     (MethodNotAllowed, 405),
     (BodyTooLarge, 413),
-    (TooManyRequests, 429),
+    (errors.CapReached, 429),
     (errors.Unavailable, 503),
     (errors.StorageFull, 503),
 )
@@ -119,7 +116,11 @@ def headers_of(error: Exception, status: int, settings: ApiSettings) -> dict[str
         return {"allow": ", ".join(sorted(error.allowed))}
     if status == 401:
         return {"www-authenticate": "Bearer"}
-    if status in (429, 503):
+    if isinstance(error, errors.CapReached):
+        wait = {"retry-after": str(error.retry_seconds)}
+        # An official SDK would send the create again within seconds.
+        return wait if error.soon else {**wait, "x-should-retry": "false"}
+    if status == 503:
         return {"retry-after": str(settings.retry_after_seconds)}
     return {}
 

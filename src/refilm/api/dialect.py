@@ -185,7 +185,7 @@ def base_url(scope: Scope, settings: ApiSettings) -> str:
 def _organization(organization: Organization) -> dict[str, Any]:
     balance = UNCOUNTED_CREDITS if organization.credit_balance is None else organization.credit_balance
     limits = {
-        name: {"maxConcurrentGenerations": use.max_concurrent, "maxDailyGenerations": None}
+        name: {"maxConcurrentGenerations": use.max_concurrent, "maxDailyGenerations": use.max_daily}
         for name, use in organization.models.items()
     }
     used = {name: {"dailyGenerations": use.daily_generations} for name, use in organization.models.items()}

@@ -50,3 +50,22 @@ def revoke(
     if not count:
         raise NotFound(f"there is no live key named {name_or_id!r}; `refilm keys list` shows them")
     typer.echo(f"revoked {count}")
+
+
+@app.command()
+def credits(
+    name: Annotated[str, typer.Argument(help="The account.")],
+    amount: Annotated[str | None, typer.Argument(help='Credits left from now on, or "uncounted".')] = None,
+    data: Data = None,
+) -> None:
+    """Show what account NAME has left to spend, or set it."""
+    from refilm.bootstrap import open_accounts
+    from refilm.cli.options import settings_with
+
+    if amount is not None and amount != "uncounted" and not (amount.isascii() and amount.isdigit()):
+        raise typer.BadParameter('Give a whole number, or "uncounted".')
+    with open_accounts(settings_with(data=data)) as accounts:
+        if amount is not None:
+            accounts.set_credits(name, None if amount == "uncounted" else int(amount))
+        left = accounts.credits(name)
+    typer.echo("uncounted" if left is None else left)

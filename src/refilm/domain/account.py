@@ -8,11 +8,12 @@ from datetime import date, datetime
 
 @dataclass(frozen=True)
 class Account:
-    """Who owns tasks and uploads."""
+    """Who owns tasks and uploads. credits: what is left to spend; None where they are not counted."""
 
     id: str
     name: str
     created_at: datetime
+    credits: int | None = None
 
 
 @dataclass(frozen=True)
@@ -29,10 +30,11 @@ class Key:
 
 @dataclass(frozen=True)
 class ModelUse:
-    """What an account did with one model. max_concurrent: None means no cap."""
+    """What an account did with one model in 24 hours. max_concurrent, max_daily: None means no cap."""
 
     daily_generations: int
     max_concurrent: int | None
+    max_daily: int | None = None
 
 
 @dataclass(frozen=True)

@@ -63,6 +63,7 @@ class Task:
     """One asked-for edit as stored.
 
     progress: 0..1 while RUNNING.  attempt: how often it was started.  estimated_credits: the ceiling told at create.
+    reserved: what of that was taken from a counted account at create, to be settled once at the end.
     credits: the final cost, set once with the terminal status.  outputs: asset keys.
     applied: what the engine did, or why it refused, as JSON values.
     """
@@ -74,6 +75,7 @@ class Task:
     created_at: datetime
     engine: str
     estimated_credits: int = 0
+    reserved: int = 0
     credits: int | None = None
     progress: float = 0.0
     attempt: int = 0

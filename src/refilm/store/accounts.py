@@ -23,6 +23,11 @@ def key_of(row: sa.Row[Any]) -> Key:
     )
 
 
+def account_of(row: sa.Row[Any]) -> Account:
+    """The account in a row of the table."""
+    return Account(row.id, row.name, datetime.fromtimestamp(row.created_at, UTC), row.credits)
+
+
 class AccountRows:
     """Accounts, keys and secrets within one transaction."""
 
@@ -38,7 +43,32 @@ class AccountRows:
     def named(self, name: str) -> Account | None:
         """The account of that name."""
         row = self._connection.execute(sa.select(accounts).where(accounts.c.name == name)).fetchone()
-        return Account(row.id, row.name, datetime.fromtimestamp(row.created_at, UTC)) if row else None
+        return account_of(row) if row else None
+
+    def get(self, account_id: str) -> Account | None:
+        """The account of that id."""
+        row = self._connection.execute(sa.select(accounts).where(accounts.c.id == account_id)).fetchone()
+        return account_of(row) if row else None
+
+    def set_credits(self, account_id: str, credits: int | None) -> None:
+        """Count an account's credits from this many on; None: do not count them."""
+        self._connection.execute(accounts.update().where(accounts.c.id == account_id).values(credits=credits))
+
+    def reserve(self, account_id: str, credits: int) -> bool:
+        """Take credits from a counted account. False, and nothing taken, where it has too few."""
+        changed = self._connection.execute(
+            accounts.update()
+            .where(accounts.c.id == account_id, accounts.c.credits >= credits)
+            .values(credits=accounts.c.credits - credits)
+        )
+        return bool(changed.rowcount)
+
+    def give_back(self, account_id: str, credits: int) -> None:
+        """Return credits to an account, if it is still counted."""
+        if credits:
+            self._connection.execute(
+                accounts.update().where(accounts.c.id == account_id).values(credits=accounts.c.credits + credits)
+            )
 
     def count(self) -> int:
         """How many accounts there are."""

@@ -19,6 +19,7 @@ tasks = sa.Table(
     sa.Column("status", sa.Text, nullable=False),
     sa.Column("request", sa.Text, nullable=False),
     sa.Column("estimated_credits", sa.Integer, nullable=False, default=0),
+    sa.Column("reserved", sa.Integer, nullable=False, default=0),
     sa.Column("credits", sa.Integer),
     sa.Column("progress", sa.Float, nullable=False, default=0.0),
     sa.Column("attempt", sa.Integer, nullable=False, default=0),
@@ -91,6 +92,7 @@ accounts = sa.Table(
     sa.Column("id", sa.Text, primary_key=True),
     sa.Column("name", sa.Text, nullable=False, unique=True),
     sa.Column("created_at", sa.Float, nullable=False),
+    sa.Column("credits", sa.Integer),
 )
 
 keys = sa.Table(

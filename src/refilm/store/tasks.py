@@ -47,6 +47,7 @@ COLUMNS = (
     tasks.c.failure,
     tasks.c.failure_code,
     tasks.c.applied,
+    tasks.c.reserved,
 )
 
 UNFINISHED = tasks.c.finished_at.is_(None)
@@ -89,6 +90,7 @@ def task_of(row: Sequence[Any]) -> Task:
         outputs=tuple(json.loads(row[12])) if row[12] != "[]" else (),
         failure=failure,
         applied=json.loads(row[15]) if row[15] != "{}" else {},
+        reserved=row[16],
     )
 
 
@@ -102,6 +104,7 @@ def row_of(task: Task) -> dict[str, Any]:
         "status": str(task.status),
         "request": json.dumps(task.request.to_json(), ensure_ascii=False, separators=(",", ":")),
         "estimated_credits": task.estimated_credits,
+        "reserved": task.reserved,
         "created_at": task.created_at.timestamp(),
         "progress": 0.0,
         "attempt": 0,
@@ -119,6 +122,7 @@ NEW_TASK = (
     "status",
     "request",
     "estimated_credits",
+    "reserved",
     "created_at",
     "progress",
     "attempt",
@@ -325,6 +329,13 @@ class TaskRows:
             .group_by(tasks.c.model)
         )
         return {row[0]: row[1] for row in rows}
+
+    def waiting_of(self, account: str) -> int:
+        """How many tasks of an account nobody admitted yet."""
+        asked = sa.select(sa.func.count()).where(
+            tasks.c.account == account, tasks.c.finished_at.is_(None), tasks.c.admitted_at.is_(None), WAITING
+        )
+        return int(self._connection.execute(asked).scalar_one())
 
     def credits_between(self, account: str, start: datetime, before: datetime) -> list[tuple[float, str, int]]:
         """What finished tasks of an account cost: moment of creation, model, credits."""

@@ -13,7 +13,7 @@ from starlette.responses import Response, StreamingResponse
 from structlog.testing import capture_logs
 
 from refilm import errors
-from refilm.api.answers import ErrorStyle, TooManyRequests, dialect_error, link_error, problem
+from refilm.api.answers import ErrorStyle, dialect_error, link_error, problem
 from refilm.api.edge import Edge, Handler, Route
 from refilm.api.settings import ApiSettings
 
@@ -115,11 +115,25 @@ def test_a_head_is_a_get_without_its_body() -> None:
             {},
         ),
         (
-            TooManyRequests("Daily task limit."),
+            errors.CapReached("Daily task limit.", retry_seconds=3600, soon=False),
             dialect_error,
             429,
             {"error": "Daily task limit.", "docUrl": "https://docs.test"},
-            {"retry-after": "7"},
+            {"retry-after": "3600", "x-should-retry": "false"},
+        ),
+        (
+            errors.CapReached("Too many wait.", retry_seconds=5, soon=True),
+            problem,
+            429,
+            {"type": "about:blank", "title": "Too Many Requests", "status": 429, "detail": "Too many wait."},
+            {"retry-after": "5"},
+        ),
+        (
+            errors.OutOfCredits("You do not have enough credits."),
+            dialect_error,
+            400,
+            {"error": "You do not have enough credits.", "docUrl": "https://docs.test"},
+            {},
         ),
         (errors.Unavailable("Busy."), dialect_error, 503, {"error": "Busy."}, {"retry-after": "7"}),
         (errors.StorageFull("Full."), link_error, 503, {"error": "Full."}, {"retry-after": "7"}),
