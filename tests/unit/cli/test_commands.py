@@ -110,6 +110,18 @@ def test_keys_from_creation_to_revocation(refilm):
     assert_one_sentence(refilm("keys", "revoke", "ann"), "no live key named 'ann'")
 
 
+def test_credits_are_set_shown_and_uncounted(refilm):
+    """An operator counts an account's credits from a number on, and stops again."""
+    refilm("keys", "create", "ann")
+
+    assert refilm("keys", "credits", "ann") == (0, "uncounted\n", "")
+    assert refilm("keys", "credits", "ann", "500") == (0, "500\n", "")
+    assert refilm("keys", "credits", "ann") == (0, "500\n", "")
+    assert refilm("keys", "credits", "ann", "uncounted") == (0, "uncounted\n", "")
+    assert refilm("keys", "credits", "ann", "-5")[0] == 2
+    assert_one_sentence(refilm("keys", "credits", "eve", "5"), "no account named 'eve'")
+
+
 def test_keys_in_another_folder(refilm, tmp_path):
     """--data beats the environment."""
     refilm("keys", "create", "ann", "--data", tmp_path / "other")
