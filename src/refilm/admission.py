@@ -96,6 +96,7 @@ class Admission:
         """Admit what may run, within the caller's transaction. Returns how many."""
         if self._caps.window <= 0:
             return 0
+        tx.lock("admission")
         active = tx.tasks.active()
         if sum(active.values()) >= self._caps.window and self._caps.per_model is None:
             return 0

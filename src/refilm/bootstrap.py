@@ -9,7 +9,7 @@ import asyncio
 import fcntl
 import secrets
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -29,12 +29,14 @@ from refilm.net.policy import Policy, parse_allow
 from refilm.retention import Keep, Sweeper
 from refilm.runner.process import Runner
 from refilm.service import Service, Terms
+from refilm.store.base import Store
 from refilm.store.sql import Transaction
 from refilm.store.sqlite import SqliteStore, shared_engine
 from refilm.telemetry import metrics_registry
 from refilm.uploads import Probe, UploadRules, Uploads
 
 if TYPE_CHECKING:
+    import sqlalchemy as sa
     from fastapi import FastAPI
 
     from refilm.api.settings import ApiSettings
@@ -47,6 +49,9 @@ LOCAL_POOL = "local"
 
 #: How many tasks may stand on the queue beyond those at work; enough that a worker never waits for admission.
 QUEUE_AHEAD = 8
+
+#: Connections that the durable queue keeps to a PostgreSQL database.
+QUEUE_CONNECTIONS = 8
 
 #: How often admission looks by itself, in case a wake was lost.
 SWEEP_SECONDS = 60.0
@@ -62,10 +67,33 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def open_store(settings: Settings) -> SqliteStore:
-    """The rows of the data folder, which is made where it is missing."""
+def open_store(settings: Settings) -> Store:
+    """The rows: of the database that the settings name, else of the data folder, which is made where it is missing."""
     settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return SqliteStore(settings.data / "refilm.sqlite")
+    if settings.database_url is None:
+        return SqliteStore(settings.data / "refilm.sqlite")
+    from refilm.store.postgres import PostgresStore
+
+    return PostgresStore(settings.database_url.get_secret_value())
+
+
+def open_served_store(settings: Settings) -> tuple[Store, sa.Engine]:
+    """The rows for a server, which claims them, and an engine on the same database for its queue.
+
+    Raises Unavailable.
+    """
+    store = open_store(settings)
+    if settings.database_url is None:
+        return store, shared_engine(settings.data / "refilm.sqlite")
+    from refilm.store.postgres import PostgresStore, postgres_engine
+
+    assert isinstance(store, PostgresStore)
+    try:
+        store.claim()
+    except BaseException:
+        store.close()
+        raise
+    return store, postgres_engine(settings.database_url.get_secret_value(), QUEUE_CONNECTIONS)
 
 
 @contextmanager
@@ -92,7 +120,7 @@ def lock_data(folder: Path) -> IO[str]:
     return file
 
 
-def signing_secret(store: SqliteStore) -> bytes:
+def signing_secret(store: Store) -> bytes:
     """The secret behind signed URLs, made at the first start."""
 
     def change(tx: Transaction) -> bytes:
@@ -148,7 +176,7 @@ class Server:
     """Every part of one server. `start` begins to work, `close` ends it; both are called once."""
 
     settings: Settings
-    store: SqliteStore
+    store: Store
     queue: Queue
     accounts: Accounts
     admission: Admission
@@ -187,9 +215,10 @@ def build(settings: Settings, *, fetcher: Fetcher | None = None, runner: Runner 
     with ExitStack() as undo:
         lock = undo.enter_context(lock_data(settings.data))
         check_engines(settings)
-        store = undo.enter_context(closing(open_store(settings)))
+        store, engine = open_served_store(settings)
+        undo.callback(store.close)
         pools = {LOCAL_POOL: settings.workers}
-        queue = Queue(shared_engine(settings.data / "refilm.sqlite"), executor_id="embedded", pools=pools)
+        queue = Queue(engine, executor_id="embedded", pools=pools)
         undo.callback(queue.close)
         server = assemble(settings, store, queue, lock, fetcher, runner or Runner())
         undo.pop_all()
@@ -204,7 +233,7 @@ def check_engines(settings: Settings) -> None:
 
 
 def assemble(
-    settings: Settings, store: SqliteStore, queue: Queue, lock: IO[str], fetcher: Fetcher | None, runner: Runner
+    settings: Settings, store: Store, queue: Queue, lock: IO[str], fetcher: Fetcher | None, runner: Runner
 ) -> Server:
     """The parts of a server around its store."""
     from refilm.api.app import create_app

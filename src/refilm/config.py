@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, field_validator
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from refilm.domain.edit import Model, ModelLimits
@@ -28,6 +28,9 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 picks a free one.")
     data: Path = Field(default_factory=default_data_dir, description="Folder of rows and bytes; local disk only.")
+    database_url: SecretStr | None = Field(
+        None, description="postgresql:// URL of the database of the rows; unset: an SQLite file in the data folder."
+    )
     public_url: str | None = Field(
         None, description="Base of the URLs we hand out, e.g. https://refilm.example; unset: the request's own host."
     )
@@ -98,6 +101,13 @@ class Settings(BaseSettings):
     # telling
     log_format: str = Field("text", pattern="^(text|json)$", description="text or json, one line per event.")
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="The least that is logged.")
+
+    @field_validator("database_url")
+    @classmethod
+    def _is_postgres(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not value.get_secret_value().startswith(("postgresql://", "postgres://")):
+            raise ValueError("must begin with postgresql://; leave it out to use an SQLite file")
+        return value
 
     @field_validator("engines", mode="before")
     @classmethod

@@ -79,7 +79,7 @@ class Queue:
         DBOS(
             config={
                 "name": "refilm",
-                "system_database_url": str(self._engine.url),
+                "system_database_url": self._engine.url.render_as_string(hide_password=False),
                 "system_database_engine": self._engine,
                 "application_version": str(WORKFLOW_CONTRACT),
                 "executor_id": self._executor_id,

@@ -170,6 +170,7 @@ class Service:
 
     def _add(self, tx: Transaction, task: Task) -> Task:
         """Store a new task if its account may have it, and take what it may cost. Raises CapReached, OutOfCredits."""
+        tx.lock(f"account {task.account}")
         self._check_caps(tx, task)
         account = tx.accounts.get(task.account)
         if account is not None and account.credits is not None:
@@ -201,6 +202,7 @@ class Service:
 
     def _earlier(self, tx: Transaction, caller: Caller, sending: Sending) -> Task | None:
         """The task that an earlier sending of this create made, deleted or not."""
+        tx.lock(f"sending {caller.account} {sending.name or sending.fingerprint}")
         if sending.name is None:
             task_id = tx.sendings.tried(sending, self._now())
         else:
@@ -245,11 +247,17 @@ class Service:
             self._admission.wake()
 
     def task(self, caller: Caller, task_id: str) -> Task:
-        """A task of the caller. Raises NotFound, for a foreign one too. Microseconds."""
+        """A task of the caller. Raises NotFound, for a foreign one too. Blocking, as long as the store is."""
         task = self._store.task(task_id)
         if task is None or task.account != caller.account:
             raise NotFound("Could not find Task")
         return task
+
+    async def look(self, caller: Caller, task_id: str) -> Task:
+        """`task`, wherever the rows are. Raises NotFound."""
+        if self._store.quick:
+            return self.task(caller, task_id)
+        return await asyncio.to_thread(self.task, caller, task_id)
 
     def tasks(self, caller: Caller, listing: Listing) -> Page:
         """One page of the caller's tasks, the newest first. Blocking.

@@ -24,13 +24,21 @@ def medium(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_clip(tmp_path_factory.mktemp("restart") / "medium.mp4", seconds=6, size=(640, 360), content=one_second)
 
 
+@pytest.fixture(params=["sqlite", "postgres"])
+def database(request: pytest.FixtureRequest) -> dict[str, str]:
+    """The settings of a server whose rows are there."""
+    return {} if request.param == "sqlite" else {"REFILM_DATABASE_URL": request.getfixturevalue("postgres_url")}
+
+
 @pytest.mark.parametrize("end", ["kill", "stop"])
-def test_an_edit_survives_the_end_of_its_server(end: str, medium: Path, tmp_path: Path) -> None:
+def test_an_edit_survives_the_end_of_its_server(
+    end: str, medium: Path, database: dict[str, str], tmp_path: Path
+) -> None:
     """Ended in the middle of an edit, by SIGKILL or SIGTERM, and started again: one SUCCEEDED, one published output.
 
     No process of the ended server goes on working.
     """
-    server = ServerProcess(tmp_path / "data")
+    server = ServerProcess(tmp_path / "data", database)
     with server:
         client = ApiClient(server.url, server.new_key("restart"))
         task_id = client.create(client.upload(medium), SLOW)
@@ -53,9 +61,11 @@ def test_an_edit_survives_the_end_of_its_server(end: str, medium: Path, tmp_path
     assert len(published(server.data, task_id)) == 1
 
 
-def test_an_answered_create_survives_an_immediate_kill(material: Material, tmp_path: Path) -> None:
+def test_an_answered_create_survives_an_immediate_kill(
+    material: Material, database: dict[str, str], tmp_path: Path
+) -> None:
     """A create that was answered is there after SIGKILL and runs to its end; a fresh id can be polled at once."""
-    server = ServerProcess(tmp_path / "data")
+    server = ServerProcess(tmp_path / "data", database)
     with server:
         client = ApiClient(server.url, server.new_key("restart"))
         uri = client.upload(material.clip)

@@ -20,6 +20,7 @@ from refilm.domain.task import MAX_ATTEMPTS, Failure, Task, TaskStatus, may_beco
 from refilm.domain.upload import Upload
 from refilm.errors import NotFound, Unavailable
 from refilm.store.base import Store
+from refilm.store.postgres import PostgresStore
 from refilm.store.sqlite import SqliteStore
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -36,10 +37,14 @@ FULL = EditRequest(
 )
 
 
-@pytest.fixture(params=["sqlite"])
+@pytest.fixture(params=["sqlite", "postgres"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     """Each kind of store, empty."""
-    opened = {"sqlite": SqliteStore}[request.param](tmp_path / "rows.sqlite")
+    opened: Store
+    if request.param == "sqlite":
+        opened = SqliteStore(tmp_path / "rows.sqlite")
+    else:
+        opened = PostgresStore(request.getfixturevalue("postgres_url"))
     yield opened
     opened.close()
 

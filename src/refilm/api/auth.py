@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 
 from starlette.types import Scope
@@ -22,7 +23,7 @@ def header(scope: Scope, name: bytes) -> bytes | None:
     return None
 
 
-def authenticate(scope: Scope, accounts: Accounts) -> Caller:
+async def authenticate(scope: Scope, accounts: Accounts) -> Caller:
     """The caller behind the bearer key. Raises Refused."""
     value = header(scope, b"authorization")
     if value is None:
@@ -30,7 +31,9 @@ def authenticate(scope: Scope, accounts: Accounts) -> Caller:
     match = _BEARER.fullmatch(value)
     if match is None:
         raise Refused("The Authorization header is not understood. Send it as: Authorization: Bearer <key>.")
-    return accounts.authenticate(match[1].decode("ascii"))
+    secret = match[1].decode("ascii")
+    known = accounts.recognise(secret)
+    return known if known is not None else await asyncio.to_thread(accounts.authenticate, secret)
 
 
 def check_version(scope: Scope, version: str, *, required: bool) -> None:

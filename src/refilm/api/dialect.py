@@ -97,8 +97,8 @@ class Endpoints:
         required = method in self._dialect.version_required
         return operations.dialect_operation(method, path, self._dialect.name, self._dialect.title, required)
 
-    def _caller(self, scope: Scope) -> Caller:
-        caller = authenticate(scope, self._parts.accounts)
+    async def _caller(self, scope: Scope) -> Caller:
+        caller = await authenticate(scope, self._parts.accounts)
         required = scope["method"] in self._dialect.version_required
         check_version(scope, self._parts.settings.api_version, required=required)
         return caller
@@ -106,7 +106,7 @@ class Endpoints:
     async def retrieve(self, request: Request) -> Response:
         """A task as it stands."""
         scope = request.scope
-        task = self._parts.service.task(self._caller(scope), task_id_of(scope))
+        task = await self._parts.service.look(await self._caller(scope), task_id_of(scope))
         urls: list[str] = []
         if task.status is TaskStatus.SUCCEEDED:
             urls = self._parts.service.output_urls(task, base_url(scope, self._parts.settings))
@@ -114,7 +114,7 @@ class Endpoints:
 
     async def create(self, request: Request) -> Response:
         """Accept an edit. Answers once it is stored for good."""
-        caller = self._caller(request.scope)
+        caller = await self._caller(request.scope)
         name, tries = name_of(request.scope), tries_of(request.scope)
         if name is None and tries is None:
             edit = await self._parts.bodies.read(request.scope, request.receive, self._parse_edit)
@@ -133,13 +133,13 @@ class Endpoints:
 
     async def delete(self, request: Request) -> Response:
         """Cancel a task that has not ended, delete one that has."""
-        caller = self._caller(request.scope)
+        caller = await self._caller(request.scope)
         await self._parts.service.delete(caller, task_id_of(request.scope))
         return Response(status_code=204)
 
     async def create_upload(self, request: Request) -> Response:
         """A place for one file, and the URI that it will have."""
-        caller = self._caller(request.scope)
+        caller = await self._caller(request.scope)
         filename = await self._parts.bodies.read(request.scope, request.receive, wire.parse_upload)
         here = base_url(request.scope, self._parts.settings)
         slot = await self._parts.uploads.create(caller, filename, here)
@@ -150,12 +150,12 @@ class Endpoints:
 
     async def organization(self, request: Request) -> Response:
         """The account's credits, limits and use."""
-        caller = self._caller(request.scope)
+        caller = await self._caller(request.scope)
         return json_answer(_organization(await asyncio.to_thread(self._parts.service.organization, caller)))
 
     async def usage(self, request: Request) -> Response:
         """Credits spent, by day and model."""
-        caller = self._caller(request.scope)
+        caller = await self._caller(request.scope)
         start, before = await self._parts.bodies.read(request.scope, request.receive, wire.parse_usage)
         return json_answer(_usage(await asyncio.to_thread(self._parts.service.usage, caller, start, before)))
 

@@ -36,8 +36,8 @@ class TaskEndpoints:
     async def retrieve(self, request: Request) -> Response:
         """A task with what was asked, what was applied, and when."""
         scope, parts = request.scope, self._parts
-        caller = authenticate(scope, parts.accounts)
-        task = parts.service.task(caller, task_id_of(scope))
+        caller = await authenticate(scope, parts.accounts)
+        task = await parts.service.look(caller, task_id_of(scope))
         urls: list[str] = []
         if task.status is TaskStatus.SUCCEEDED:
             urls = parts.service.output_urls(task, base_url(scope, parts.settings))
@@ -47,7 +47,7 @@ class TaskEndpoints:
     async def list(self, request: Request) -> Response:
         """The caller's tasks, the newest first, a page at a time."""
         scope, parts = request.scope, self._parts
-        caller = authenticate(scope, parts.accounts)
+        caller = await authenticate(scope, parts.accounts)
         page = await asyncio.to_thread(parts.service.tasks, caller, listing_of(scope["query_string"]))
         base = base_url(scope, parts.settings)
         body = {

@@ -17,11 +17,14 @@ class Store(Protocol):
 
     A future that `write` or `insert_task` returned is done only after a durable commit. It fails with StorageFull
     or Unavailable where the database cannot take more, and with the function's own error where that raised; an error
-    rolls back that function's changes and nobody else's.
+    rolls back that function's changes and nobody else's. quick: whether `task` takes microseconds, so that it may be
+    asked on an event loop.
     """
 
+    quick: bool
+
     def write(self, change: Callable[[Transaction], T]) -> Future[T]:
-        """Run `change` in a transaction that may share its commit with others."""
+        """Run `change` in a transaction that may share its commit with others; after a lost race, run it again."""
 
     def insert_task(self, task: Task) -> Future[None]:
         """Add a new task: `write` for the commonest change, in batches."""

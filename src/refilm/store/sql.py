@@ -18,6 +18,14 @@ class Transaction:
     def __init__(self, connection: sa.Connection) -> None:
         self.connection = connection
 
+    def lock(self, name: str) -> None:
+        """Until the end of this transaction, let no other transaction that locks `name` go on.
+
+        Nothing to do on SQLite, where one transaction writes at a time.
+        """
+        if self.connection.dialect.name == "postgresql":
+            self.connection.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtextextended(name, 0))))
+
     @cached_property
     def tasks(self) -> TaskRows:
         """Tasks."""

@@ -101,6 +101,8 @@ def shared_engine(path: Path) -> sa.Engine:
 class SqliteStore:
     """Rows in one SQLite file. See `refilm.store.base.Store` for what is promised."""
 
+    quick = True
+
     def __init__(self, path: Path) -> None:
         self._path = path
         self._writing = writing_engine(path)

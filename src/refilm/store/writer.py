@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,7 +16,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import dialect
 
-from refilm.errors import RefilmError, StorageFull, Unavailable
+from refilm.errors import Unavailable
+from refilm.store.faults import translated
 from refilm.store.sql import Transaction
 from refilm.store.tables import tasks
 from refilm.store.tasks import NEW_TASK
@@ -39,28 +40,6 @@ class Change:
     done: Future[Any] = field(default_factory=Future)
     result: Any = None
     error: BaseException | None = None
-
-
-def translated(error: BaseException) -> BaseException:
-    """A database's error in our words; errors of ours pass as they are."""
-    if isinstance(error, RefilmError) or not isinstance(error, sa.exc.DBAPIError):
-        return error
-    text = " ".join(causes_of(error)).lower()
-    if "is full" in text or "disk i/o" in text:
-        told: RefilmError = StorageFull("The disk of the database is full.")
-    else:
-        told = Unavailable("The database cannot be written at the moment.")
-    told.__cause__ = error
-    return told
-
-
-def causes_of(error: BaseException | None) -> Iterator[str]:
-    """What an error and those it arose from say. A full database rolls back by itself, so that our own rollback then
-    fails for want of a savepoint: the last error alone would name the wrong trouble.
-    """
-    while error is not None:
-        yield str(getattr(error, "orig", error))
-        error = error.__cause__ or error.__context__
 
 
 class GroupCommitWriter:

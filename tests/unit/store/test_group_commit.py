@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from refilm.domain.account import Account
 from refilm.errors import NotFound, Unavailable
-from refilm.store.writer import BATCH, Change, runs_of, translated
+from refilm.store.faults import translated
+from refilm.store.writer import BATCH, Change, runs_of
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 

@@ -1,0 +1,138 @@
+"""Rows in a PostgreSQL database, for those who run one anyway. Every commit is durable before it is told.
+
+Changes run on a few threads, each with a connection of the pool; where two of them must not cross, they take a lock of
+the database within their transaction (`Transaction.lock`). A connection that died is replaced; while the server is
+away, every call fails with Unavailable within seconds, and works again when it is back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+
+import sqlalchemy as sa
+
+from refilm.domain.task import Task
+from refilm.errors import Unavailable
+from refilm.store.faults import translated
+from refilm.store.sql import Transaction
+from refilm.store.tables import SCHEMA_VERSION, metadata
+from refilm.store.tasks import SELECT_TASK, task_of
+
+T = TypeVar("T")
+
+#: How long to wait for the server, and for a free connection, in seconds: an answer must not hang on a dead host.
+CONNECT_SECONDS, POOL_SECONDS = 5, 5
+
+#: A change that lost to another is run again; more often than this means something else.
+TRIES = 5
+#: serialization_failure, deadlock_detected, and unique_violation, which a second look turns into an answer.
+_LOST = frozenset({"40001", "40P01", "23505"})
+
+_VERSION = sa.Table("refilm_schema", sa.MetaData(), sa.Column("version", sa.Integer, nullable=False))
+
+
+def postgres_engine(url: str, connections: int) -> sa.Engine:
+    """An engine for a postgresql:// or postgres:// URL with so many connections kept open."""
+    plain = "postgresql://" + url.partition("://")[2]
+    return sa.create_engine(
+        sa.make_url(plain).set(drivername="postgresql+psycopg"),
+        pool_size=connections,
+        max_overflow=connections,
+        pool_timeout=POOL_SECONDS,
+        pool_pre_ping=True,
+        connect_args={"connect_timeout": CONNECT_SECONDS, "application_name": "refilm"},
+    )
+
+
+class PostgresStore:
+    """Rows in one PostgreSQL database. See `refilm.store.base.Store` for what is promised."""
+
+    quick = False
+
+    def __init__(self, url: str, *, connections: int = 8) -> None:
+        """Connect and make the tables of an empty database. Raises Unavailable, also for another schema."""
+        self._engine = postgres_engine(url, connections)
+        self._snapshots = self._engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+        try:
+            self._prepare()
+        except BaseException as error:
+            self._engine.dispose()
+            raise translated(error) from error
+        self._threads = ThreadPoolExecutor(connections, thread_name_prefix="refilm-writer")
+        self._claim: sa.Connection | None = None
+
+    def _prepare(self) -> None:
+        """Make the tables of an empty database; refuse one of another schema. Several may start at once."""
+        with self._engine.begin() as connection:
+            Transaction(connection).lock("schema")
+            _VERSION.create(connection, checkfirst=True)
+            version = connection.execute(sa.select(_VERSION.c.version)).scalar_one_or_none()
+            if version is None:
+                metadata.create_all(connection)
+                connection.execute(_VERSION.insert().values(version=SCHEMA_VERSION))
+            elif version != SCHEMA_VERSION:
+                raise Unavailable(
+                    f"The database has schema {version}, this Refilm needs {SCHEMA_VERSION}: "
+                    "start the version that wrote it, or name another database."
+                )
+
+    def write(self, change: Callable[[Transaction], T]) -> Future[T]:
+        """Run `change` in a transaction of its own; done once it is durable. It may run again where it lost a race."""
+        try:
+            return self._threads.submit(self._changed, change)
+        except RuntimeError as closed:
+            raise Unavailable("The database is closed.") from closed
+
+    def insert_task(self, task: Task) -> Future[None]:
+        """Add a new task; done once it is durable."""
+        return self.write(lambda tx: tx.tasks.add(task))
+
+    def read(self, question: Callable[[Transaction], T]) -> T:
+        """Answer `question` from a snapshot."""
+        try:
+            with self._snapshots.connect() as connection:
+                return question(Transaction(connection))
+        except sa.exc.SQLAlchemyError as error:
+            raise translated(error) from error
+
+    def task(self, task_id: str) -> Task | None:
+        """The task of that id that was not deleted. A round trip: not for an event loop."""
+        try:
+            with self._engine.connect() as connection:
+                row = connection.execute(SELECT_TASK, {"task_id": task_id}).fetchone()
+        except sa.exc.SQLAlchemyError as error:
+            raise translated(error) from error
+        return task_of(row) if row else None
+
+    def _changed(self, change: Callable[[Transaction], T]) -> T:
+        for left in reversed(range(TRIES)):
+            try:
+                with self._engine.begin() as connection:
+                    return change(Transaction(connection))
+            except sa.exc.SQLAlchemyError as error:
+                state = getattr(getattr(error, "orig", None), "sqlstate", None)
+                if state not in _LOST or not left:
+                    raise translated(error) from error
+        raise AssertionError("the last try returns or raises")
+
+    def claim(self) -> None:
+        """Make sure that no other server works on this database; for as long as this store is open.
+
+        Raises Unavailable.
+        """
+        connection = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+        taken = sa.select(sa.func.pg_try_advisory_lock(sa.func.hashtextextended("refilm server", 0)))
+        if not connection.execute(taken).scalar_one():
+            connection.close()
+            raise Unavailable("Another Refilm server works on this database. Stop it, or name another database.")
+        self._claim = connection
+
+    def close(self) -> None:
+        """Finish what was handed in, then let go of the connections."""
+        self._threads.shutdown()
+        if self._claim is not None:
+            self._claim.invalidate()  # ends the session, and with it the lock
+            self._claim.close()
+        self._engine.dispose()
