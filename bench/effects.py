@@ -69,8 +69,8 @@ def operator(name: str, clip: Path, output: Path, room: Path, clock: Callable[[]
     from refilm.engines.effects.executor import SAMPLED_FRAMES, Executor, encoding_for, needs_of, sample_colours
     from refilm.engines.effects.operator import Setting, no_samples
     from refilm.engines.effects.plan import Plan, Step
+    from refilm.media.moment import sample_frames
     from refilm.media.probe import probe
-    from refilm.media.read import sample_frames
     from refilm.media.stream import edit_frames
 
     EffectsEngine().warm()

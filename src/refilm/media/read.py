@@ -121,14 +121,30 @@ class FrameReader:
                     duration=round((picture.duration or 0) * self._source_base / self.time_base),
                 )
 
-    def pictures_near(self, times: Sequence[Fraction], *, exact: bool) -> list[av.VideoFrame]:
-        """Decoded pictures near these rising seconds after the start, in order, each once. Ends the reader's use.
+    def pictures_near(
+        self, times: Sequence[Fraction], longest: int, *, exact: bool
+    ) -> list[tuple[Fraction, NDArray[np.uint8]]]:
+        """Pictures near these rising seconds after the start, in order, each once. Ends the reader's use.
 
-        exact: the pictures shown then. Otherwise the key frames before them, where that gives half as many pictures as
-        times or more; else, of the pictures before them, the last that others are made from: a fraction of the work.
+        Each comes with its own time, seconds after the start, as (height, width, 3) uint8 RGB, upright, its longer side
+        at most `longest` pixels.  exact: the pictures shown then. Otherwise the key frames before them, where that
+        gives half as many pictures as times or more; else, of the pictures before them, the last that others are made
+        from: a fraction of the work. A clip that cannot be searched gives its first picture.
+        Raises InvalidAsset where the clip cannot be used.
         """
         start = self._stream.start_time or 0
-        wanted = [start + round(time / self._source_base) for time in times]
+        upright = Upright(
+            even_size(fit_within((self.info.width, self.info.height), longest)), self.matrix, self.info.matrix
+        )
+        aspect = sample_aspect_of(self._stream)
+        with asset_errors(NOTHING_DECODES):
+            return [
+                (((picture.pts or 0) - start) * self._source_base, _rgb(upright(picture, aspect), self.matrix))
+                for picture in self._found_near([start + round(time / self._source_base) for time in times], exact)
+            ]
+
+    def _found_near(self, wanted: Sequence[int], exact: bool) -> list[av.VideoFrame]:
+        """Decoded pictures near these times of the stream's clock."""
         try:
             keys = self._keys_before(wanted)
             if not exact and 2 <= len(keys) <= 2 * len(set(keys)):
@@ -188,23 +204,6 @@ class FrameReader:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-def sample_frames(source: BinaryIO, count: int, longest: int = 320, *, exact: bool = False) -> list[NDArray[np.uint8]]:
-    """`count` frames spread evenly over the clip, as (height, width, 3) uint8 RGB, upright, for its colours.
-
-    longest: the longer side's pixels at most.  exact: take the middles of `count` equal parts and no frames near them;
-    dearer. A clip of fewer frames, or of at least count / 2 key frames, or one that cannot be searched, gives fewer.
-    Raises InvalidAsset where the clip cannot be used.
-    """
-    with FrameReader(source, threads=1) as reader:
-        shown = fit_within((reader.info.width, reader.info.height), longest)
-        upright = Upright(even_size(shown), reader.matrix, reader.info.matrix)
-        aspect = sample_aspect_of(reader._stream)
-        times = [reader.info.duration * (2 * index + 1) / (2 * count) for index in range(count)]
-        with asset_errors(NOTHING_DECODES):
-            pictures = reader.pictures_near(times, exact=exact)
-            return [_rgb(upright(picture, aspect), reader.matrix) for picture in pictures]
 
 
 def _rgb(picture: av.VideoFrame, matrix: str) -> NDArray[np.uint8]:

@@ -19,9 +19,8 @@ from refilm.engines.effects.timeline import Timeline
 from refilm.errors import UnsupportedEdit
 from refilm.media.colour import output_matrix
 from refilm.media.geometry import Size
-from refilm.media.moment import frame_at
+from refilm.media.moment import frame_at, sample_frames
 from refilm.media.picture import read_picture
-from refilm.media.read import sample_frames
 
 if TYPE_CHECKING:
     from refilm.engines.effects.colour import Colours
