@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from refilm.engines.effects import spans
 from refilm.engines.effects.language.lexicon import lexicon
 from refilm.engines.effects.language.meaning import REFERENCE, Reading, Wish
 from refilm.engines.effects.language.reader import read
@@ -85,4 +86,5 @@ def _explain_step(step: Step) -> str:
     spec: OperatorSpec = OPERATORS[step.operator].spec
     told = ", ".join(f"{name} {value}" for name, value in step.parameters.items())
     asked = f"“{step.clause}”: " if step.clause else ""
-    return f"{asked}{spec.title}{f' ({told})' if told else ''}{f'; {step.note}' if step.note else ''}."
+    when = f", {spans.told(step.span)}" if step.span else ""
+    return f"{asked}{spec.title}{f' ({told})' if told else ''}{when}{f'; {step.note}' if step.note else ''}."

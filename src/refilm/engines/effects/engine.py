@@ -15,6 +15,7 @@ from refilm.domain.edit import EditRequest, Model
 from refilm.engines.base import Capabilities, Inputs, OnEvent, Outcome, Progress
 from refilm.engines.effects.operators import OPERATORS
 from refilm.engines.effects.plan import Plan, RefusedClause, Step
+from refilm.engines.effects.spans import on_clip, told
 from refilm.engines.effects.timeline import Timeline, explain_keyframes
 from refilm.errors import UnsupportedEdit
 
@@ -75,7 +76,8 @@ class EffectsEngine:
         seed = request.seed or 0
         inner, outer = _sizes(request, inputs)
         timeline = Timeline(request.keyframes, inputs.info.duration) if request.keyframes else None
-        _refuse_idle(plan, inputs, timeline, extended=inner != outer)
+        plan, unseen = _placed(plan, inputs)
+        _refuse_idle(plan, inputs, timeline, unseen, extended=inner != outer)
         started = partial(on_event, Progress(0.0))
         started()
         editor = prepare_editor(plan, inputs, (inner, outer), seed, timeline, started)
@@ -100,7 +102,7 @@ class EffectsEngine:
             "frames": written.frames,
             "encoder": {"codec": "h264", "preset": encoding.preset, "crf": encoding.crf, "threads": 2},
             "audio": written.audio,
-            "notes": [*written.notes, *_extension_note(inner, outer)],
+            "notes": [*written.notes, *unseen, *_extension_note(inner, outer)],
             "versions": {name: version(name) for name in _LIBRARIES},
         }
         return Outcome(applied, written.frames)
@@ -166,7 +168,7 @@ def _resolved(plan: Plan) -> Sequence[Step]:
     steps = []
     for step in plan.steps:
         try:
-            steps.append(replace(step, parameters=OPERATORS[step.operator].spec.resolve(step.parameters)))
+            steps.append(OPERATORS[step.operator].spec.resolve_step(step))
         except (KeyError, ValueError) as error:
             raise UnsupportedEdit(
                 f'"{step.clause or step.operator}" cannot be carried out: {error}',
@@ -239,14 +241,30 @@ def _sizes(request: EditRequest, inputs: Inputs) -> tuple[Size, Size]:
     return extended_sizes(size, Fraction(*parse_pair(request.output.target_aspect_ratio)))
 
 
-def _refuse_idle(plan: Plan, inputs: Inputs, timeline: Timeline | None, *, extended: bool) -> None:
-    """Raise UnsupportedEdit where this clip would come out as it went in."""
+def _placed(plan: Plan, inputs: Inputs) -> tuple[Plan, list[str]]:
+    """The plan on the clip's clock, and a sentence for each step that lies outside the clip and is left out."""
+    duration = inputs.info.duration
+    unseen = [
+        f"The clip lasts {float(duration):.2f} s and nothing of it lies {told(step.span)}: "
+        f"{step.clause or OPERATORS[step.operator].spec.title} was left out."
+        for step in plan.steps
+        if step.span is not None and not on_clip([step], duration)
+    ]
+    return replace(plan, steps=on_clip(plan.steps, duration)), unseen
+
+
+def _refuse_idle(
+    plan: Plan, inputs: Inputs, timeline: Timeline | None, unseen: Sequence[str], *, extended: bool
+) -> None:
+    """Raise UnsupportedEdit where this clip would come out as it went in.  unseen: what lies outside the clip."""
     edits = bool(plan.steps) or timeline is not None
     if timeline is not None and all(stretch.start >= inputs.info.duration for stretch in timeline.stretches):
         raise UnsupportedEdit(
             f"The clip lasts {float(inputs.info.duration):.2f} s and every range of the keyframes begins after that. "
             "Give ranges that lie within the clip."
         )
+    if unseen and not edits and not extended:
+        raise UnsupportedEdit(" ".join(unseen) + " Give times that lie within the clip.")
     if not edits and not extended:
         raise UnsupportedEdit(
             "The clip already has the shape that targetAspectRatio names, and nothing else is asked for. "

@@ -9,11 +9,12 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from refilm.engines.effects.plan import STAGES, Value
+from refilm.engines.effects.plan import STAGES, Step, Value
+from refilm.engines.effects.spans import check, told
 
 if TYPE_CHECKING:
     import numpy as np
@@ -69,7 +70,8 @@ class OperatorSpec:
 
     name: the registry's key.  title, summary: for people.  stage: when it works, one of `plan.STAGES`.
     needs: of `NEEDS`.  subsumes: names of operators that this one already contains, so that asking for both is asking
-    for this one.
+    for this one.  spans: whether it can work on a part of the clip's time; what gives the clip another course or
+    another shape cannot.
     """
 
     name: str
@@ -81,6 +83,7 @@ class OperatorSpec:
     noise: Noise = "clean"
     needs: frozenset[str] = frozenset()
     subsumes: frozenset[str] = frozenset()
+    spans: bool = True
 
     def __post_init__(self) -> None:
         if self.stage not in STAGES:
@@ -96,6 +99,14 @@ class OperatorSpec:
             if not self.parameters[name].accepts(value):
                 raise ValueError(f"{self.title}: {name} must be {self.parameters[name].accepted}, not {value!r}.")
         return {name: given.get(name, parameter.default) for name, parameter in self.parameters.items()}
+
+    def resolve_step(self, step: Step) -> Step:
+        """`step` with every parameter filled in. Raises ValueError with a sentence, also for a span that cannot be."""
+        if step.span is not None:
+            if not self.spans:
+                raise ValueError(f"{self.title} changes the clip as a whole and cannot be had {told(step.span)} only.")
+            check(step.span)
+        return replace(step, parameters=self.resolve(step.parameters))
 
 
 def no_samples() -> Colours:
