@@ -6,20 +6,23 @@ Everything here happens before the first frame; `engine` joins the result to the
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from refilm.engines.base import Inputs
-from refilm.engines.effects.executor import SAMPLED_FRAMES, Executor, needs_of, sample_colours
+from refilm.engines.effects.executor import SAMPLED_COLOURS, SAMPLED_FRAMES, Executor, needs_of, sample_colours
 from refilm.engines.effects.extension import ExtendedEditor, FrameEditor
-from refilm.engines.effects.keyframes import KeyframeColours, RangedExecutor, keyframe_table
-from refilm.engines.effects.operator import Setting, no_samples
+from refilm.engines.effects.keyframes import KeyframeColours, RangedExecutor, keyframe_look
+from refilm.engines.effects.operator import Setting
 from refilm.engines.effects.plan import Plan
 from refilm.engines.effects.timeline import Timeline
 from refilm.errors import UnsupportedEdit
 from refilm.media.colour import output_matrix
 from refilm.media.geometry import Size
-from refilm.media.moment import frame_at, sample_frames
+from refilm.media.moment import frame_at, frames_near, sample_frames
 from refilm.media.picture import read_picture
 
 if TYPE_CHECKING:
@@ -45,11 +48,13 @@ def prepare_editor(
     """
     inner, outer = sizes
     setting = _setting(plan, inputs, inner, seed)
+    wanted = "samples" in needs_of(plan)
     editor: FrameEditor
     if timeline is None:
-        editor = Executor(plan, setting)
+        editor = Executor(plan, _sampled(setting, inputs) if wanted else setting)
     else:
         colours = _keyframe_colours(timeline, inputs, setting, on_prepared)
+        setting = _sampled_coloured(setting, inputs, timeline, colours) if wanted else setting
 
         def prepare() -> Executor:
             return Executor(plan, setting, [colours.apply])
@@ -63,10 +68,6 @@ def _setting(plan: Plan, inputs: Inputs, size: Size, seed: int) -> Setting:
     needs = needs_of(plan)
     if "reference" in needs and not inputs.references:
         raise UnsupportedEdit("The prompt speaks of a reference picture, but the request carries none in references.")
-    samples = no_samples
-    if "samples" in needs:
-        seen = sample_colours(sample_frames(inputs.video, SAMPLED_FRAMES), seed)
-        samples = lambda: seen  # noqa: E731
     return Setting(
         size=size,
         matrix=output_matrix(inputs.info.matrix),
@@ -75,19 +76,34 @@ def _setting(plan: Plan, inputs: Inputs, size: Size, seed: int) -> Setting:
         references=tuple(read_picture(file, _REFERENCE_PIXELS) for file in inputs.references)
         if "reference" in needs
         else (),
-        samples=samples,
     )
+
+
+def _sampled(setting: Setting, inputs: Inputs) -> Setting:
+    """The setting with the clip's colours."""
+    colours = sample_colours(sample_frames(inputs.video, SAMPLED_FRAMES), setting.seed)
+    return replace(setting, samples=lambda: colours)
+
+
+def _sampled_coloured(setting: Setting, inputs: Inputs, timeline: Timeline, keyframes: KeyframeColours) -> Setting:
+    """The setting with the colours that the keyframes give to frames of their stretches."""
+    seen = frames_near(inputs.video, timeline.spread(inputs.info.duration, SAMPLED_FRAMES))
+    each = SAMPLED_COLOURS // len(seen)
+    colours = np.concatenate(
+        [keyframes.coloured(time, sample_colours([picture], setting.seed)[:each]) for time, picture in seen]
+    )
+    return replace(setting, samples=lambda: colours)
 
 
 def _keyframe_colours(
     timeline: Timeline, inputs: Inputs, setting: Setting, on_prepared: Callable[[], None]
 ) -> KeyframeColours:
-    tables = []
+    looks = []
     for moment, file in zip(timeline.moments, inputs.keyframes, strict=True):
         picture = read_picture(file, _REFERENCE_PIXELS)
-        tables.append(keyframe_table(picture, _colours_at(moment, inputs, setting.seed), setting))
+        looks.append(keyframe_look(picture, _colours_at(moment, inputs, setting.seed), setting))
         on_prepared()
-    return KeyframeColours(timeline, tables, setting.size)
+    return KeyframeColours(timeline, looks, setting.size)
 
 
 def _colours_at(moment: Fraction, inputs: Inputs, seed: int) -> Colours:
