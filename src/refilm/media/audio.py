@@ -1,4 +1,5 @@
-"""The sound of a clip on its way into the output: copied packet by packet, or transcoded once to AAC.
+"""The sound of a clip on its way into the output: copied packet by packet, or transcoded once to AAC, which sound that
+follows another course of time always is.
 
 Reads the source through a demuxer of its own, so that sound can follow the picture's pace in constant memory.
 Knows nothing of pictures but where the clip's time begins.
@@ -11,6 +12,7 @@ from fractions import Fraction
 from typing import Any, BinaryIO
 
 import av
+from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
 from av.container import OutputContainer
 from av.packet import Packet
@@ -25,7 +27,8 @@ from refilm.media.container import (
     video_stream,
 )
 from refilm.media.pyav import opens
-from refilm.media.transcode import aac_stream, transcoded
+from refilm.media.reversed_sound import backwards
+from refilm.media.transcode import SoundCourse, aac_stream, decoded, encoded
 
 #: What browsers play inside MP4.
 COPIED_CODECS = frozenset({"aac", "mp3", "opus", "flac"})
@@ -41,11 +44,15 @@ class AudioTrack:
     """The sound track of a clip, ready for the muxer.
 
     record: what is done with it: {"action": "copied" | "transcoded" | "none", "codec": the output's}, and "from" for
-    the source's codec where it differs, "reason" where sound is left out.
+    the source's codec where it differs, "reason" where sound is left out, "tempo" and "backwards" where its time is
+    changed.
     """
 
-    def __init__(self, source: BinaryIO, output: OutputContainer) -> None:
-        """Open `source` and add a stream to `output`, if there is sound that we read. Raises InvalidAsset."""
+    def __init__(self, source: BinaryIO, output: OutputContainer, course: SoundCourse | None = None) -> None:
+        """Open `source` and add a stream to `output`, if there is sound that we read. Raises InvalidAsset.
+
+        course: what becomes of the sound's time; None leaves it as it is.
+        """
         self.record = dict(NO_AUDIO)
         self._packets: Iterator[Packet[Any]] = iter(())
         self._next: Packet[Any] | None = None
@@ -56,7 +63,7 @@ class AudioTrack:
         self._origin = origin_of(video_stream(self._container), stream)
         use_only(self._container, stream)
         name = codec_name(stream)
-        if name in COPIED_CODECS and (name not in _NEED_SETUP or stream.codec_context.extradata):
+        if course is None and name in COPIED_CODECS and (name not in _NEED_SETUP or stream.codec_context.extradata):
             self.record = {"action": "copied", "codec": name}
             self._packets = self._copied(stream, output.add_stream_from_template(stream))
         elif name not in AUDIO_CODECS and not name.startswith("pcm_"):
@@ -65,7 +72,9 @@ class AudioTrack:
             self.record = {"action": "none", "codec": None, "from": name, "reason": "the sound is damaged"}
         else:
             self.record = {"action": "transcoded", "codec": "aac", "from": name}
-            self._packets = transcoded(self._read(stream), stream, aac_stream(stream, output), self._origin)
+            self._packets = encoded(self._sound(stream, course), aac_stream(stream, output), course)
+            if course is not None:
+                self.record |= {"tempo": float(course.tempo), "backwards": course.end is not None}
 
     def until(self, time: Fraction | None) -> Iterator[Packet[Any]]:
         """The packets not yet given that begin before `time` seconds of the output's clock; for None, all the rest."""
@@ -93,6 +102,12 @@ class AudioTrack:
                 return
             if packet.size:
                 yield packet
+
+    def _sound(self, stream: AudioStream, course: SoundCourse | None) -> Iterator[AudioFrame]:
+        """The decoded sound in the order in which it will be heard, on a clock that begins at the clip's start."""
+        if course is not None and course.end is not None:
+            return backwards(self._container, stream, self._origin, course.end)
+        return decoded(self._read(stream), stream, self._origin)
 
     def _copied(self, stream: AudioStream, target: AudioStream) -> Iterator[Packet[Any]]:
         """The packets themselves on the output's clock; times only ever rise, as the muxer wants it."""

@@ -40,8 +40,9 @@ class FrameReader:
     """The frames of a clip, in order, as `Frame`. A context manager; iterate once.
 
     info: the clip's facts.  size: (width, height) of every frame.  matrix: "709" or "601", of every frame.
-    time_base: the unit of every frame's pts, the source's own where MP4 can carry it.  frame_rate: average, 25 where
-    the clip does not say.  damaged: packets skipped so far because they could not be decoded.
+    time_base: the unit of every frame's pts, the source's own where MP4 can carry it; source_base: the source's own.
+    frame_rate: average, 25 where the clip does not say.  damaged: packets skipped so far because they could not be
+    decoded.
     Times count from the clip's start: where sound begins before the picture, the first pts is above 0.
     """
 
@@ -77,10 +78,10 @@ class FrameReader:
             raise
         self._first = first
         self._hdr = colour.is_hdr(first.color_trc)
-        self._source_base = exact(self._stream.time_base) or Fraction(1, 90_000)
+        self.source_base = exact(self._stream.time_base) or Fraction(1, 90_000)
         self._origin = origin_of(self._stream, audio)
         self._max_seconds = max_seconds
-        self.time_base = fit_time_base(self._source_base)
+        self.time_base = fit_time_base(self.source_base)
         self.frame_rate = frame_rate_of(self._stream) or _USUAL_RATE
         self.size = size or even_size((self.info.width, self.info.height))
         self.matrix = colour.output_matrix(self.info.matrix)
@@ -104,7 +105,7 @@ class FrameReader:
 
     def __iter__(self) -> Iterator[Frame]:
         upright = Upright(self.size, self.matrix, self.info.matrix)
-        clock = Clock(self._source_base, self.frame_rate)
+        clock = Clock(self.source_base, self.frame_rate)
         aspect = sample_aspect_of(self._stream)
         origin: int | None = None
         with asset_errors(NOTHING_DECODES):
@@ -118,7 +119,7 @@ class FrameReader:
                     pts=pts,
                     time_base=self.time_base,
                     origin=origin,
-                    duration=round((picture.duration or 0) * self._source_base / self.time_base),
+                    duration=round((picture.duration or 0) * self.source_base / self.time_base),
                 )
 
     def pictures_near(
@@ -139,8 +140,8 @@ class FrameReader:
         aspect = sample_aspect_of(self._stream)
         with asset_errors(NOTHING_DECODES):
             return [
-                (((picture.pts or 0) - start) * self._source_base, _rgb(upright(picture, aspect), self.matrix))
-                for picture in self._found_near([start + round(time / self._source_base) for time in times], exact)
+                (((picture.pts or 0) - start) * self.source_base, _rgb(upright(picture, aspect), self.matrix))
+                for picture in self._found_near([start + round(time / self.source_base) for time in times], exact)
             ]
 
     def _found_near(self, wanted: Sequence[int], exact: bool) -> list[av.VideoFrame]:
@@ -187,7 +188,7 @@ class FrameReader:
 
     def _placed(self, pts: int) -> int:
         """A time of the source's clock, in its units, as one of ours: exact wherever the time base is kept."""
-        return round((pts * self._source_base - self._origin) / self.time_base)
+        return round((pts * self.source_base - self._origin) / self.time_base)
 
     def _check_length(self, time: Fraction) -> None:
         if self._max_seconds is not None and time >= self._max_seconds:

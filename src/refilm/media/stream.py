@@ -14,9 +14,13 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import BinaryIO, Generic, TypeVar
 
+from refilm.media.backwards import BackwardsReader
 from refilm.media.frame import Frame
 from refilm.media.geometry import Size
+from refilm.media.index import Rhythm, read_index
 from refilm.media.read import FrameReader
+from refilm.media.retiming import Retiming, retimed
+from refilm.media.transcode import SoundCourse
 from refilm.media.write import ClipWriter, Written
 
 #: Frames that may wait between two stations. More would not run faster, only hold more memory.
@@ -94,16 +98,19 @@ def edit_frames(
     on_frame: Callable[[int], None] | None = None,
     keep_audio: bool = True,
     max_seconds: Fraction | None = None,
+    retiming: Retiming | None = None,
 ) -> Written:
     """Edit every frame of `source` into `output`, an MP4 with the same timestamps and sound.
 
     source, output: regular files with descriptors, output open for reading and writing.  process: None passes frames
     through.  size: of `before`, as for FrameReader.  output_size: of `after`, even; None is the same as `before`.
     on_frame(frames_done): called on this thread after each frame; may raise.
+    retiming: what becomes of the clip's time, its sound included; process sees the frames that come of it.
     Blocking. Raises what process or on_frame raise, InvalidAsset, BadOutput, StorageFull; its threads have ended then.
     """
+    retiming = retiming or Retiming()
     with (
-        FrameReader(source, size=size, max_seconds=max_seconds) as reader,
+        (BackwardsReader if retiming.backwards else FrameReader)(source, size=size, max_seconds=max_seconds) as reader,
         ClipWriter(
             output,
             size=output_size or reader.size,
@@ -113,10 +120,13 @@ def edit_frames(
             preset=preset,
             crf=crf,
             audio_from=source if keep_audio else None,
+            sound_course=_sound_course(retiming, reader),
         ) as writer,
         _Line() as line,
     ):
         frames = line.station(reader, name="decode")
+        if retiming.tempo != 1:
+            frames = line.station(retimed(frames, retiming, _rhythm(source, reader)), name="retime")
         if process is not None:
             frames = line.station(_processed(frames, process, writer), name="process")
         for done, frame in enumerate(frames, 1):
@@ -124,6 +134,20 @@ def edit_frames(
             if on_frame is not None:
                 on_frame(done)
         return replace(writer.finish(), notes=reader.notes)
+
+
+def _sound_course(retiming: Retiming, reader: FrameReader) -> SoundCourse | None:
+    """What the sound has to do in order to stay with the pictures; None where it may stay as it is."""
+    if not retiming.changes:
+        return None
+    return SoundCourse(retiming.tempo, reader.end if isinstance(reader, BackwardsReader) else None)
+
+
+def _rhythm(source: BinaryIO, reader: FrameReader) -> Rhythm:
+    """How far apart the clip's frames are."""
+    step = 1 / reader.frame_rate
+    index = read_index(source)
+    return index.rhythm(reader.source_base, step) if index is not None else Rhythm(step, step, True)
 
 
 def _processed(frames: Iterable[Frame], process: Process, writer: ClipWriter) -> Iterator[Frame]:

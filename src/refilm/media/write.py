@@ -25,6 +25,7 @@ from refilm.media.audio import NO_AUDIO, AudioTrack
 from refilm.media.descriptor import Descriptor
 from refilm.media.frame import Frame
 from refilm.media.geometry import Size, check_even
+from refilm.media.transcode import SoundCourse
 
 #: Rates that steer the encoder; timestamps are exact whatever they are.
 _SLOWEST, _FASTEST = Fraction(1), Fraction(240)
@@ -62,12 +63,14 @@ class ClipWriter:
         crf: int = 20,
         threads: int = 2,
         audio_from: BinaryIO | None = None,
+        sound_course: SoundCourse | None = None,
     ) -> None:
         """output: a regular file open for reading and writing, with a descriptor; what it held is thrown away.
 
         size: (width, height), even.  time_base: unit of the frames' pts.  frame_rate: average, steers the encoder only.
         matrix: "709" or "601", of the frames.  threads: of the encoder; the file's bytes depend on it.
-        audio_from: the clip whose sound goes along.  Raises InvalidAsset where that cannot be read.
+        audio_from: the clip whose sound goes along.  sound_course: what becomes of its time, None where nothing does.
+        Raises InvalidAsset where the sound's clip cannot be read.
         """
         check_even(size)
         self._output = output
@@ -94,7 +97,7 @@ class ClipWriter:
         self._stream.codec_context.thread_count = threads
         self._stream.codec_context.sample_aspect_ratio = Fraction(1)
         colour.flag_output(self._stream.codec_context, matrix)
-        self._audio = AudioTrack(audio_from, self._container) if audio_from is not None else None
+        self._audio = AudioTrack(audio_from, self._container, sound_course) if audio_from is not None else None
 
     def new_frame(self, like: Frame) -> Frame:
         """A frame of the output's size whose planes are yours to fill, at the same place in time as `like`."""
@@ -106,6 +109,7 @@ class ClipWriter:
             time_base=like.time_base,
             origin=like.origin,
             duration=like.duration,
+            time=like.time,
         )
 
     def write(self, frame: Frame) -> None:
