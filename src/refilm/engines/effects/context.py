@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from refilm.engines.effects.opencv import cv2
 from refilm.engines.effects.planes import Plane, Planes
+from refilm.engines.effects.scaling import smaller
 
 if TYPE_CHECKING:
     Flow = NDArray[np.float32]
@@ -87,7 +88,7 @@ class Context:
     def small_luma(self) -> Plane:
         """The source's luma at `analysis_size`, (height, width)."""
         if self._small is None:
-            self._small = cv2.resize(self.source.y, self.analysis_size, interpolation=cv2.INTER_AREA)
+            self._small = smaller(self.source.y, self.analysis_size)
         return self._small
 
     @property
