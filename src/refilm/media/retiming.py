@@ -20,8 +20,9 @@ import av
 from refilm.media.frame import Frame
 from refilm.media.index import Rhythm
 
-#: Sources round their times; a frame counts from this part of a step before its own.
-_EARLY = Fraction(1, 8)
+#: Sources round their times: a frame counts from this part of a step before its own, and a moment this near to a
+#: frame, as a share of the way to the other, shows it as it is.
+_EARLY, _NEAR = Fraction(1, 8), Fraction(1, 16)
 #: Two frames further apart than this many steps show no movement that anybody could follow: nothing is made between.
 _FARTHEST = 3
 
@@ -66,19 +67,19 @@ class Retiming:
 class Ticks:
     """The ticks of a regular clock, told in seconds of a clip that runs at another tempo.
 
-    step: seconds from one tick to the next on the output's clock.
+    step: seconds from one tick to the next on the output's clock.  early: seconds that moments count before their time.
     """
 
     step: Fraction
     tempo: Fraction
+    early: Fraction = Fraction(0)
 
     def within(self, begins: Fraction, ends: Fraction) -> range:
         """The ticks that show what the clip shows from `begins` to `ends`, seconds. Neighbours share no tick, and
         leave none out.
         """
         stride = self.step * self.tempo
-        early = self.step * _EARLY
-        return range(math.ceil((begins - early) / stride), math.ceil((ends - early) / stride))
+        return range(math.ceil((begins - self.early) / stride), math.ceil((ends - self.early) / stride))
 
     def moment(self, tick: int) -> Fraction:
         """The moment of the clip that a tick shows, seconds."""
@@ -99,7 +100,8 @@ def retimed(frames: Iterable[Frame], retiming: Retiming, rhythm: Rhythm) -> Iter
 
 def _ticking(frames: Iterable[Frame], retiming: Retiming, rhythm: Rhythm) -> Iterator[Frame]:
     """The frames that a regular clock shows."""
-    index, ticks = 0, Ticks(rhythm.step, retiming.tempo)
+    early = rhythm.step * _EARLY if retiming.between is None else Fraction(0)
+    index, ticks = 0, Ticks(rhythm.step, retiming.tempo, early)
     for frame, following in _pairs(frames):
         base, origin = frame.time_base, round(frame.origin / retiming.tempo)
         ends = frame.shown_at + (frame.duration * base or rhythm.step) if following is None else following.shown_at
@@ -116,8 +118,10 @@ def _between(frame: Frame, following: Frame | None, moment: Fraction, retiming: 
         return frame
     distance = following.shown_at - frame.shown_at
     share = (moment - frame.shown_at) / distance
-    if share <= 0 or distance > _FARTHEST * rhythm.step:
+    if share < _NEAR or distance > _FARTHEST * rhythm.step:
         return frame
+    if share > 1 - _NEAR:
+        return following
     made = Frame(
         av.VideoFrame(*frame.size, "yuv420p"),
         index=0,
