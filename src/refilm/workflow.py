@@ -207,7 +207,7 @@ class Workflow:
 
     def edit(self, task: Task, keys: Mapping[str, str], info: ClipInfo) -> dict[str, Any]:
         """Run the engine in its child process and publish what it wrote, under a key of this attempt."""
-        output = output_key(task.id, task.attempt)
+        output = output_key(task.id, task.attempt, task.request.output.format)
         with ExitStack() as opened:
             files: list[BinaryIO] = [
                 opened.enter_context(self._opened(keys[item.name])) for item in inputs_of(task.request)
