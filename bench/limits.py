@@ -29,7 +29,11 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
+
+if TYPE_CHECKING:
+    from refilm.domain.edit import EditRequest
+    from refilm.engines.base import OnEvent, Outcome
 
 HERE = Path(__file__).resolve()
 #: Megabytes and their allowed growth, seconds to the first frame, seconds for any prompt.
@@ -87,7 +91,7 @@ def measured(what: str, name: str, clip: Path) -> float:
     return float(json.loads(done.stdout))
 
 
-def request_for(name: str) -> Any:
+def request_for(name: str) -> EditRequest:
     """An edit by this operator alone."""
     from refilm.domain.edit import EditRequest, Model, Reference
     from refilm.engines.effects.operators import OPERATORS
@@ -111,34 +115,41 @@ def memory_of(name: str, clip: Path) -> float:
 
 def start_of(name: str, clip: Path) -> float:
     """Seconds until the first frame of this process's first edit is with the encoder."""
-    from refilm.engines.base import Inputs, Progress
+    from refilm.engines.base import Progress
     from refilm.engines.effects.compiler import compile_prompt
     from refilm.engines.effects.engine import EffectsEngine
     from refilm.errors import Cancelled
-    from refilm.media.probe import probe
 
-    engine, wanted = EffectsEngine(), request_for(name)
-    engine.warm()
+    wanted = request_for(name)
+    EffectsEngine().warm()
     compile_prompt("warm")
 
     def stop_at_first(progress: Progress) -> None:
         if progress.frames:
             raise Cancelled("That was the first.")
 
-    with ExitStack() as opened:
-        source = opened.enter_context(clip.open("rb", buffering=0))
-        output: Any = opened.enter_context(tempfile.TemporaryFile(buffering=0))
-        pictures = tuple(opened.enter_context(reference_picture()) for _ in wanted.references)
-        inputs = Inputs(source, probe(source), pictures)
-        began = time.perf_counter()
-        try:
-            engine.edit(wanted, inputs, output, stop_at_first, {})
-        except Cancelled:
-            return time.perf_counter() - began
+    began = time.perf_counter()
+    try:
+        with tempfile.TemporaryFile() as output:
+            edited(wanted, clip, output, stop_at_first)
+    except Cancelled:
+        return time.perf_counter() - began
     raise SystemExit(f"{name} wrote no frame")
 
 
-def reference_picture() -> Any:
+def edited(request: EditRequest, clip: Path, output: BinaryIO, on_event: OnEvent) -> Outcome:
+    """The engine's edit of the clip in this process, with a photograph for each reference."""
+    from refilm.engines.base import Inputs
+    from refilm.engines.effects.engine import EffectsEngine
+    from refilm.media.probe import probe
+
+    with ExitStack() as opened:
+        source = opened.enter_context(clip.open("rb"))
+        pictures = tuple(opened.enter_context(reference_picture()) for _ in request.references)
+        return EffectsEngine().edit(request, Inputs(source, probe(source), pictures), output, on_event, {})
+
+
+def reference_picture() -> BinaryIO:
     """A photograph as an open PNG file."""
     import skimage.data
     from PIL import Image
@@ -146,7 +157,7 @@ def reference_picture() -> Any:
     file = tempfile.TemporaryFile()  # noqa: SIM115 - the caller closes it
     Image.fromarray(skimage.data.chelsea()).save(file, "PNG")
     file.seek(0)
-    return file
+    return cast("BinaryIO", file)
 
 
 def verdict(met: bool) -> str:

@@ -1,6 +1,6 @@
 """How still each operator holds, how much detail it keeps, and whether the clip around the pixels survives it.
 
-    python bench/quality.py [--clip PATH] [--only NAME ...] [--side 360] [--frames 16] [--first N]
+    python bench/quality.py [--clip PATH] [--only NAME ...] [--side 360] [--frames 16] [--first N] [--quick]
 
 Neighbouring frames of the clip, made small (`--side` is the shorter side), go through each operator in memory:
 
@@ -166,7 +166,8 @@ def main() -> None:
     if unknown:
         raise SystemExit(f"There is no operator {', '.join(sorted(unknown))}.")
     EffectsEngine().warm()
-    source = open_source(arguments.clip or footage(), arguments.side, arguments.first, arguments.frames)
+    frames = min(6, arguments.frames) if arguments.quick else arguments.frames
+    source = open_source(arguments.clip or footage(), arguments.side, arguments.first, frames)
     still = stability.flicker(source.pictures)
     print(f"{source.clip.name}, {len(source.pictures)} frames of {source.size[0]}x{source.size[1]}.", end=" ")
     print(f"The source itself: warped error {source.error:.2f} levels, flicker {still:.3f} levels per frame.")
@@ -189,6 +190,7 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument("--only", nargs="*", default=[], metavar="NAME", help="names of operators")
     options.add_argument("--side", type=int, default=360, help="shorter side of the pictures, pixels")
     options.add_argument("--frames", type=int, default=16, help="how many neighbouring frames are measured")
+    options.add_argument("--quick", action="store_true", help="six frames only: a first impression")
     options.add_argument("--first", type=int, help="number of the first of them; default: around the middle")
     return options
 
