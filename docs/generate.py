@@ -287,7 +287,7 @@ def refusals_section() -> list[str]:
     lines += ["Looks of later releases:", ""]
     lines += [f"- {reason.removeprefix('not in this release: ')}" for reason in words.unreleased.values()]
     lines += ["", "Other clauses, by what they ask for, with the reason that the task gives:", ""]
-    reasons = {topic: reason.replace("“{clause}”", "another clause") for topic, reason in words.topics.items()}
+    reasons = {topic: reason.replace("“{clause}”", "another clause").replace(": {characters}", "") for topic, reason in words.topics.items()}
     return lines + [f"- *{topic.replace('_', ' ')}*: {reason}" for topic, reason in reasons.items()]
 
 

@@ -51,6 +51,7 @@ EXPECTED = {
     "film_grain": "medium",
     "film_8mm": "medium",
     "vhs": "medium",
+    "text": "overlay",
 }
 
 
@@ -114,6 +115,15 @@ def test_choice_parameter_accepts_its_choices_only():
     assert parameter.accepts("hard")
     assert not parameter.accepts("round")
     assert not parameter.accepts(1.0)
+
+
+def test_text_parameter_accepts_what_the_fonts_can_draw():
+    """A parameter of free text takes text that is not blank, not too long, and of characters that a font has."""
+    parameter = Parameter("Hello", longest=12, meaning="what is written")
+
+    assert all(parameter.accepts(words) for words in ("Hi", "Đường phố", "¿Qué?", "你好"))
+    assert not any(parameter.accepts(words) for words in ("", "  ", "thirteen long", "한국", "smile 😀", 1.0, True))
+    assert "12 characters" in parameter.accepted
 
 
 def test_contradictory_descriptions_are_refused():

@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from refilm.engines.effects import spans
+from refilm.engines.effects.language import times
+from refilm.engines.effects.language.inscription import set_apart
 from refilm.engines.effects.language.lexicon import lexicon
 from refilm.engines.effects.language.meaning import REFERENCE, Reading, Wish
 from refilm.engines.effects.language.reader import read
@@ -30,7 +32,7 @@ def compile_prompt(prompt: str, *, references: int = 0) -> Plan:
     """
     words = lexicon()
     text = clean(prompt)
-    tokens = tokenize(text)
+    tokens = times.set_apart(set_apart(tokenize(text), text), text)
     if all(token.kind == "mark" for token in tokens):
         return _unspoken(references)
     readings = read(tokens, text, words, references=references)
@@ -66,6 +68,11 @@ def _broken_promises(readings: Sequence[Reading], steps: Sequence[Step]) -> list
     stages = {"colours": ("grade", "light"), "light": ("light",)}
     refused = []
     for reading in readings:
+        then = [step for step in steps if any(spans.overlap(step.span, span) for span in reading.spans)]
+        if reading.constraint and then:
+            reason = lexicon().topics["keep_time"].format(clause=then[0].clause)
+            refused.append(RefusedClause(reading.clause.text, reason))
+            continue
         changing = [step for step in steps if specs[step.operator].stage in stages.get(reading.keeps, ())]
         if changing:
             reason = lexicon().topics[f"keep_{reading.keeps}"].format(clause=changing[0].clause)

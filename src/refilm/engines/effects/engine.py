@@ -49,10 +49,11 @@ class EffectsEngine:
         """
         import scipy.ndimage  # noqa: F401  (used by a few operators while they prepare)
 
-        from refilm.engines.effects import brushwork, night_sky, painting, preparation, snowfall  # noqa: F401
+        from refilm.engines.effects import brushwork, lettering, night_sky, painting, preparation, snowfall  # noqa: F401
         from refilm.engines.effects.kernels import warm
 
         warm()
+        lettering.warm()
 
     def plan(self, request: EditRequest, options: Mapping[str, Any]) -> dict[str, Any]:
         """What the request means: resolved steps, refused clauses, an explanation of each, members without effect."""

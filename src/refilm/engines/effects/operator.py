@@ -36,13 +36,17 @@ NEEDS = frozenset({"flow", "motion", "stabilised", "orientation", "sky", "sample
 
 @dataclass(frozen=True)
 class Parameter:
-    """One setting of an operator: a number from `low` to `high`, or one of `choices`."""
+    """One setting of an operator: a number from `low` to `high`, one of `choices`, or free text.
+
+    longest: how many characters of free text it takes, 0 where it takes none.
+    """
 
     default: Value
     low: float | None = None
     high: float | None = None
     meaning: str = ""
     choices: tuple[Value, ...] = ()
+    longest: int = 0
 
     def __post_init__(self) -> None:
         if not self.accepts(self.default):
@@ -52,6 +56,8 @@ class Parameter:
         """Whether `value` is one that the operator can work with."""
         if self.choices:
             return any(type(value) is type(choice) and value == choice for choice in self.choices)
+        if self.longest:
+            return isinstance(value, str) and _is_writable(value, self.longest)
         if isinstance(value, bool | str) or self.low is None or self.high is None:
             return False
         return math.isfinite(value) and self.low <= value <= self.high
@@ -61,7 +67,15 @@ class Parameter:
         """What the parameter takes, in words."""
         if self.choices:
             return "one of " + ", ".join(str(choice) for choice in self.choices)
+        if self.longest:
+            return f"text of at most {self.longest} characters that the packaged fonts have"
         return f"a number from {self.low:g} to {self.high:g}"
+
+
+def _is_writable(text: str, longest: int) -> bool:
+    from refilm.engines.effects.typeface import missing
+
+    return bool(text.strip()) and len(text) <= longest and not missing(text)
 
 
 @dataclass(frozen=True)

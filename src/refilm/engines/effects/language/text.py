@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Literal
 
 Words = tuple[str, ...]
-Kind = Literal["word", "number", "clock", "mention", "mark", "symbol"]
+Kind = Literal["word", "number", "clock", "mention", "mark", "symbol", "quoted", "time"]
 
 _CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff"
 _ANY_CJK, _ALL_CJK = re.compile(rf"[{_CJK}]"), re.compile(rf"[{_CJK}]+")
@@ -32,7 +32,7 @@ _SILENT = set(
 
 @dataclass(frozen=True)
 class Token:
-    """A word, number, point of time, mark or symbol of a prompt.
+    """A word, number, point of time, mark or symbol of a prompt, or words to be written (`inscription`).
 
     start, end: its place in the cleaned text.  plain: case and accents folded.  exact: case folded, accents kept with
     the tone mark moved to the word's end, because both spellings of it (hoà, hòa) are in use.

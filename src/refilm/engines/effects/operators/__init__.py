@@ -40,6 +40,7 @@ from refilm.engines.effects.operators.sepia import Sepia
 from refilm.engines.effects.operators.sharpen import Sharpen
 from refilm.engines.effects.operators.snow import Snow
 from refilm.engines.effects.operators.teal_orange import TealOrange
+from refilm.engines.effects.operators.text import Text
 from refilm.engines.effects.operators.tilt_shift import TiltShift
 from refilm.engines.effects.operators.tint import Tint
 from refilm.engines.effects.operators.vhs import Vhs
@@ -86,6 +87,7 @@ _CLASSES: tuple[type[Operator], ...] = (
     FilmGrain,
     Film8mm,
     Vhs,
+    Text,
 )
 
 OPERATORS: Mapping[str, type[Operator]] = MappingProxyType({each.spec.name: each for each in _CLASSES})
