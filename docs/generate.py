@@ -279,6 +279,11 @@ def ingredients(look: Look) -> Iterator[str]:
         yield f"`{step.operator}`{factor}{told}"
 
 
+def without_gaps(reason: str) -> str:
+    """A reason with words in the place of what only a prompt can fill in."""
+    return reason.replace("“{clause}”", "another clause").replace(": {characters}", "")
+
+
 def refusals_section() -> list[str]:
     """What is understood and refused."""
     words = lexicon()
@@ -287,7 +292,7 @@ def refusals_section() -> list[str]:
     lines += ["Looks of later releases:", ""]
     lines += [f"- {reason.removeprefix('not in this release: ')}" for reason in words.unreleased.values()]
     lines += ["", "Other clauses, by what they ask for, with the reason that the task gives:", ""]
-    reasons = {topic: reason.replace("“{clause}”", "another clause").replace(": {characters}", "") for topic, reason in words.topics.items()}
+    reasons = {topic: without_gaps(reason) for topic, reason in words.topics.items()}
     return lines + [f"- *{topic.replace('_', ' ')}*: {reason}" for topic, reason in reasons.items()]
 
 
