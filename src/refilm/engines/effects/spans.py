@@ -59,6 +59,31 @@ def on_clip(steps: Sequence[Step], duration: Fraction) -> tuple[Step, ...]:
     return tuple(placed)
 
 
+def overlap(one: Span | None, two: Span | None) -> bool:
+    """Whether two spans may share a moment of some clip; None is the whole clip.
+
+    Of a clip that is not known, times counted from its end count as later than those counted from its beginning.
+    """
+    (begin, end), (start, until) = one or (0.0, None), two or (0.0, None)
+    return _precedes(begin, until) and _precedes(start, end)
+
+
+def covers(whole: Span | None, part: Span | None) -> bool:
+    """Whether one span holds all of another, whatever the clip."""
+    if whole is None or whole == part:
+        return True
+    (begin, end), (start, until) = whole, part or (0.0, None)
+    begun = begin == 0 or ((begin < 0) == (start < 0) and begin <= start)
+    return begun and (end is None or (until is not None and (end < 0) == (until < 0) and until <= end))
+
+
+def _precedes(start: float, end: float | None) -> bool:
+    """Whether a time comes before the end of a span."""
+    if end is None:
+        return True
+    return start < end if (start < 0) == (end < 0) else start >= 0
+
+
 def told(span: Span) -> str:
     """A span in words: "from 2 s to 4 s", "in the last 3 s"."""
     start, end = span

@@ -7,14 +7,17 @@ of other clauses (`reader`), of operators' ranges or of conflicts between looks 
 from __future__ import annotations
 
 from collections.abc import Set
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any
 
 from refilm.engines.effects.language.clauses import Clause
-from refilm.engines.effects.language.lexicon import REPAINT, Lexicon, Look
+from refilm.engines.effects.language.inscription import LOOK as INSCRIPTION
+from refilm.engines.effects.language.inscription import read_inscription
+from refilm.engines.effects.language.lexicon import REPAINT, Ingredient, Lexicon, Look
 from refilm.engines.effects.language.phrases import Piece
 from refilm.engines.effects.language.turning import target, why_not_turned, without_noise
+from refilm.engines.effects.plan import Span, Value
 
 #: What an engine that redraws nothing keeps anyway, so that asking to keep it costs nothing.
 _KEPT_ANYWAY = {"person", "motion", "sound", "composition", "rest", "text", "object"}
@@ -40,7 +43,9 @@ class Wish:
     """A look that somebody wants.
 
     factor: times the usual strength, None where nothing was said.  amount: an exact share (0.2 for "20 %") for
-    operators that go both ways.  less: the other way round.  stated: told of the clip ("it is dark") rather than asked.
+    operators that go both ways.  parameters: others that were said.  less: the other way round.  stated: told of the
+    clip ("it is dark") rather than asked.  ingredients: operators with parameters in the place of a look.
+    span: when it is wanted, None for the whole clip.
     """
 
     look: str
@@ -50,6 +55,9 @@ class Wish:
     less: bool = False
     note: str = ""
     stated: bool = False
+    span: Span | None = None
+    parameters: dict[str, Value] = field(default_factory=dict)
+    ingredients: tuple[Ingredient, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -60,6 +68,8 @@ class Reading:
     factor, amount: a strength without a look, meant for the look before.
     keeps: what must stay, "colours", "light" or "".
     dangling: a verb still waiting for its look.  constraint: it asks for something to stay.
+    unread: refused only because words of it are not known, by no rule: an interpreter may try.
+    spans: the times that were said of it, none for the whole clip.
     """
 
     clause: Clause
@@ -74,6 +84,8 @@ class Reading:
     keeps: str = ""
     dangling: bool = False
     constraint: bool = False
+    unread: bool = False
+    spans: tuple[Span, ...] = ()
 
 
 def read_clause(clause: Clause, lexicon: Lexicon, *, nearby: Set[str], references: int, mention: str = "") -> Reading:
@@ -90,6 +102,8 @@ def read_clause(clause: Clause, lexicon: Lexicon, *, nearby: Set[str], reference
         constraint = read_constraint(clause, lexicon)
         if constraint is not None:
             return constraint
+    if clause.has("quoted"):
+        return _read_text(clause, lexicon)
     reason = why_not_turned(clause, lexicon)
     if reason:
         return Reading(clause, reason=reason)
@@ -101,7 +115,7 @@ def read_clause(clause: Clause, lexicon: Lexicon, *, nearby: Set[str], reference
 def _read_wish(clause: Clause, lexicon: Lexicon, *, nearby: Set[str], references: int, mention: str) -> Reading:
     strange = _unaccounted(clause, lexicon, nearby)
     if strange:
-        return Reading(clause, reason=_why_strange(strange, lexicon))
+        return Reading(clause, reason=_why_strange(clause, strange, lexicon), unread=_is_unread(clause, strange))
     if clause.has("refer", "mention"):
         return _read_reference(clause, lexicon, references, mention)
     if clause.has("not", "without"):
@@ -111,6 +125,15 @@ def _read_wish(clause: Clause, lexicon: Lexicon, *, nearby: Set[str], references
     if clause.has("looks"):
         return _read_looks(clause, lexicon)
     return _read_rest(clause, lexicon)
+
+
+def _read_text(clause: Clause, lexicon: Lexicon) -> Reading:
+    if clause.has("not", "without"):
+        return Reading(clause, negated=True, note=f"left out as asked: {clause.text}")
+    told = read_inscription(clause, lexicon)
+    if isinstance(told, str):
+        return Reading(clause, reason=told)
+    return Reading(clause, wishes=(Wish(INSCRIPTION, clause.text, parameters=told),))
 
 
 def _read_removal(clause: Clause, lexicon: Lexicon) -> Reading:
@@ -164,6 +187,16 @@ def _unaccounted(clause: Clause, lexicon: Lexicon, nearby: Set[str]) -> tuple[Pi
     return (*strange, *_things(clause, lexicon))
 
 
+def _is_unread(clause: Clause, strange: tuple[Piece, ...]) -> bool:
+    """Whether nothing speaks against a clause but that its words are not known.
+
+    Words of things, people, places, parts and times do, and so do looks that here name a thing, verbs of adding and
+    negations: what is to be added, changed or left out is then no look.
+    """
+    known = all(piece.kind in ("unknown", "companion") for piece in strange)
+    return known and not clause.has("add", "not", "without", "refer", "mention", "unreleased")
+
+
 def _is_embroidery(strange: Piece, clause: Clause) -> bool:
     """Whether a strange word only embroiders a comparison with something unmistakable: "like that music video by A-ha".
 
@@ -209,7 +242,9 @@ def _things(clause: Clause, lexicon: Lexicon) -> tuple[Piece, ...]:
     )
 
 
-def _why_strange(strange: tuple[Piece, ...], lexicon: Lexicon) -> str:
+def _why_strange(clause: Clause, strange: tuple[Piece, ...], lexicon: Lexicon) -> str:
+    if any(lexicon.looks[piece.value].worded for piece in clause.of("looks")):
+        return lexicon.topics[INSCRIPTION]
     for piece in strange:
         if piece.kind == "topics":
             return lexicon.topics[piece.value]
@@ -228,7 +263,7 @@ def _read_reference(clause: Clause, lexicon: Lexicon, references: int, mention: 
         return Reading(clause, reason=lexicon.topics["object"])
     if styled and REFERENCE_STYLE not in lexicon.looks:
         return Reading(clause, reason=lexicon.unreleased[REFERENCE_STYLE])
-    factor, amount = _loose_strength(clause)
+    factor, amount = loose_strength(clause)
     note = "interpreted as: take the colours of the reference picture, nothing else of it"
     note = "" if styled or clause.has("aspect") else note
     look = REFERENCE_STYLE if styled else REFERENCE
@@ -311,12 +346,14 @@ def _turned_down(wish: Wish, lexicon: Lexicon) -> Wish:
 
 
 def _no_less(wish: Wish, lexicon: Lexicon) -> str:
+    if lexicon.looks[wish.look].worded:
+        return lexicon.topics[INSCRIPTION]
     return lexicon.topics["remove"] if wish.less and not lexicon.looks[wish.look].less else ""
 
 
 def _read_rest(clause: Clause, lexicon: Lexicon) -> Reading:
     """A clause without a look: a strength for the look before, a verb that waits for its look, or a description."""
-    factor, amount = _loose_strength(clause)
+    factor, amount = loose_strength(clause)
     less = clause.has("less", "excess")
     measured = [lexicon.measures[piece.value] for piece in clause.of("aspect") if piece.value in lexicon.measures]
     if measured and (less or clause.has("more")):
@@ -363,7 +400,8 @@ def _strength(clause: Clause, position: int) -> _Pending:
     return _Pending(factor=share) if clause.has("intensity") else _Pending(amount=share)
 
 
-def _loose_strength(clause: Clause) -> tuple[float | None, float | None]:
+def loose_strength(clause: Clause) -> tuple[float | None, float | None]:
+    """The factor and the amount that a clause names without a look beside them, None where it names none."""
     pending = _Pending()
     for position, piece in enumerate(clause.pieces):
         if piece.kind in ("strength", "adverb", "number"):

@@ -13,6 +13,7 @@ from rapidfuzz.distance import OSA
 
 from refilm.engines.effects.language.lexicon import Entry, Language
 from refilm.engines.effects.language.text import Token
+from refilm.engines.effects.language.times import TimeToken
 
 #: A prompt with more strange words than this is not full of typing errors.
 _MOST_TYPOS = 12
@@ -20,7 +21,7 @@ _MOST_TYPOS = 12
 
 @dataclass(frozen=True)
 class Piece:
-    """A phrase of the prompt. kind and value: as its `Entry`, or "unknown", "number", "mention".
+    """A phrase of the prompt. kind and value: as its `Entry`, or "unknown", "number", "mention", "quoted".
 
     start, end: its place in the cleaned text.  words: how many it has.  read_as: the word that a typo was taken for.
     borrowed: as its `Entry`.
@@ -41,6 +42,8 @@ def cover(tokens: Sequence[Token], language: Language, *, exactly: bool) -> tupl
     exactly: compare accents too. What no phrase covers is "unknown", a word at a time.
     """
     trie = language.exact if exactly else language.plain
+    if any(token.kind == "quoted" for token in tokens):
+        trie = language.beside_text_exact if exactly else language.beside_text
     spelled = [token.exact if exactly else token.plain for token in tokens]
     slips = {} if exactly else _typos(tokens, language)
     words = tuple(slips.get(position, word) for position, word in enumerate(spelled))
@@ -57,6 +60,8 @@ def cover(tokens: Sequence[Token], language: Language, *, exactly: bool) -> tupl
 
 
 def _left_over(token: Token) -> Entry:
+    if isinstance(token, TimeToken):
+        return Entry("span", token.why if token.span is None else token.span)
     if token.kind == "number":
         return Entry("number", float(token.plain))
     if token.kind == "clock":
@@ -65,6 +70,8 @@ def _left_over(token: Token) -> Entry:
         return Entry("mention", token.plain)
     if token.kind == "mark":
         return Entry("stop", token.plain)
+    if token.kind == "quoted":
+        return Entry("quoted", token.plain[1:-1])
     return Entry("unknown", token.plain)
 
 
