@@ -7,8 +7,9 @@ import math
 import numpy as np
 import pytest
 
-from refilm.engines.effects.kernels import draw, finish, flakes, lens, paint, patches, streaks, table, tape, warm
+from refilm.engines.effects.kernels import draw, drift, finish, flakes, lens, paint, patches, streaks, table, tape, warm
 from refilm.engines.effects.kernels.kernel import Kernel
+from refilm.engines.effects.kernels.lanes import distance_of_five
 from refilm.engines.effects.planes import flat
 
 RANDOM = np.random.default_rng(7)
@@ -224,7 +225,7 @@ def test_gather_takes_the_weighted_mean():
 
 def test_stroke_averages_along_the_line():
     """Each pixel becomes the mean along its direction; where all is paper nothing is computed."""
-    h, w, pad, taps = 6, 8, 3, 5
+    h, w, pad, taps = 6, 10, 3, 5
     source = RANDOM.integers(0, 256, (h + 2 * pad, w + 2 * pad)).astype(np.uint8)
     offsets = np.tile(np.arange(-2, 3, dtype=np.int32), (32, 1))
     near = np.zeros((h, w), np.uint8)
@@ -232,7 +233,7 @@ def test_stroke_averages_along_the_line():
     out = np.empty((h, w), np.uint8)
 
     paint.stroke(
-        source.reshape(-1), w + 2 * pad, pad, near.reshape(-1), np.zeros(12, np.uint8), offsets.reshape(-1), taps,
+        source.reshape(-1), w + 2 * pad, pad, near.reshape(-1), np.zeros(15, np.uint8), offsets.reshape(-1), taps,
         out.reshape(-1), w, h,
     )  # fmt: skip
 
@@ -346,25 +347,95 @@ def test_hatch_gates_by_tone_and_keeps_its_share():
     tone, ink = np.full((h, w), 250, np.uint8), np.full((h, w), 255, np.uint8)
     tone[:, 16:] = 40
     ink[0] = 0
-    drift = np.zeros(4 * w * h, np.int16)
+    places = np.zeros(4 * w * 2, np.int16)
     tile = np.full(16, 0x808080, np.uint32)
-    stroke = np.where(np.arange(256) < 128, 255, 0).astype(np.uint8)
     layers = np.array([170, 1000, 200, 1024, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0], np.int32)
     old, new, kept = plane(h, w), np.empty((h, w), np.uint8), np.empty((h, w), np.uint8)
 
     for target, share in ((new, 256), (kept, 0)):
         draw.hatch(
-            ink.reshape(-1), tone.reshape(-1), w, h, drift, 0, 0, 256, tile, 4, 0, stroke, layers, 0,
+            ink.reshape(-1), tone.reshape(-1), w, h, places, 2, 0, 0, 256, tile, 4, 0, layers, 0,
             old.reshape(-1), w, target.reshape(-1), w, share,
         )  # fmt: skip
 
     assert (kept == old).all()
     assert len(np.unique(new[1:, :16])) == 1
     assert new[1, 0] > 220
-    # One period is four pixels: two bare, two drawn.
-    assert (new[1, 16:].reshape(-1, 4) == [new[1, 0]] * 2 + [new[1, 18]] * 2).all()
+    # One period is four pixels: bare, a flank of the line, its middle, the other flank. The tile is even.
+    assert (new[1, 16:].reshape(-1, 4) == new[1, 16:20]).all()
+    assert new[1, 16] == new[1, 0]
+    assert new[1, 16] > new[1, 17] == new[1, 19] > new[1, 18]
     assert new[1, 18] < 100
     assert new[0].max() < 45
+
+
+def test_hatching_lies_where_it_has_drifted_to():
+    """A layer moved by half a period draws between its old lines; both layers together lie between the two."""
+    w, h = 32, 4
+    tone, paper = np.full(w * h, 40, np.uint8), np.full(w * h, 255, np.uint8)
+    places = np.zeros((4, 1, w), np.int16)
+    places[2] = 16 * 2
+    layers = np.array([170, 1000, 200, 1024, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0], np.int32)
+    rows = []
+
+    for weight in (256, 0, 128):
+        new = np.empty(w * h, np.uint8)
+        draw.hatch(
+            paper, tone, w, h, places.reshape(-1), 1, 0, 0, weight, np.full(16, 0x808080, np.uint32), 4, 0, layers, 0,
+            paper, w, new, w, 256,
+        )  # fmt: skip
+        rows.append(new[w : 2 * w].astype(int))
+
+    assert (np.roll(rows[0], 2) == rows[1]).all()
+    assert np.abs(rows[2] - (rows[0] + rows[1]) / 2).max() <= 2
+
+
+def test_carry_follows_the_flow_and_adds_it():
+    """A field is moved along the flow and grows by that, less the common motion; none passes the limit."""
+    w, h = 9, 6
+    fields = np.zeros((4, h, w), np.float32)
+    fields[0] = np.arange(w)
+    fields[3] = 7
+    weighed = np.tile(np.array([2 * 1.5, 0, 2], np.float32), (h, w, 1))
+    out = np.empty_like(fields)
+
+    drift.carry(fields.reshape(-1), weighed.reshape(-1), w, h, 0.1, 4.0, 6.5, 1.0, 9.0, out.reshape(-1))
+
+    moved = np.minimum(np.arange(w) + 1.5, w - 1) + 1.5 * 4 - 6.5
+    assert np.allclose(out[0], np.minimum(moved, 9))
+    assert np.allclose(out[1], -1)
+    assert np.allclose(out[3], 6)
+
+    drift.carry(fields.reshape(-1), weighed.reshape(-1), w, h, 2.0, 4.0, 0.0, 0.0, 9.0, out.reshape(-1))
+    assert (out == fields).all()
+
+
+def test_strew_reads_the_texture_between_its_places():
+    """A texture moved by part of a pixel is interpolated, and has no seam where it repeats."""
+    tile = plane(4, 4)
+    places = np.zeros((2, 2, 8), np.int16)
+    places[0] = 8
+    out = np.empty((6, 8), np.uint8)
+
+    drift.strew(tile.reshape(-1), 4, places.reshape(-1), 2, 16, -32, out.reshape(-1), 8, 6)
+
+    j, i = np.mgrid[0:6, 0:8]
+    exact = (tile[(j - 2) % 4, (i + 1) % 4].astype(float) + tile[(j - 2) % 4, (i + 2) % 4]) / 2
+    assert np.abs(out - exact).max() <= 0.5
+
+
+def test_lanes_agree_with_plain_loops():
+    """Distances of rows of five pixels are what one number after another gives."""
+    one, other = (RANDOM.integers(-700, 700, 40).astype(np.int16) for _ in range(2))
+
+    found = np.zeros(1, np.int32)
+    Kernel("int16[const], int16[const], int32[]", _distance)(one, other, found)
+
+    assert found[0] == ((one.astype(int) - other) ** 2).sum()
+
+
+def _distance(one, other, found):
+    found[0] = distance_of_five(one, 0, other, 0)
 
 
 @pytest.mark.parametrize(("across", "down"), [(3, 24), (24, 3), (-20, 18), (0, 0.2)])

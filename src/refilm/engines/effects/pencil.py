@@ -47,7 +47,6 @@ class PencilDrawing:
         self._drift = DriftFinder(setting)
         self._tile = _tile(setting.seed)
         self._zoom = max(0, round(math.log2(max(1.0, setting.scale))))
-        self._stroke = _stroke_table()
         self._layers = _layer_table(setting.scale, min(1.25, strength) * (0.8 if colour else 1.0))
         self._wash = 96 if colour else 60
         self._share = min(1.0, 0.35 + 0.65 * strength)
@@ -74,9 +73,10 @@ class PencilDrawing:
         drift = self._drift.update(context)
         (p, sp), (o, so) = flat(before), flat(after)
         draw.hatch(
-            enlarged(lines, self._size).reshape(-1), tone.reshape(-1), width, height, drift.enlarged(self._size),
-            *drift.base_sixteenths, round(256 * drift.weight), self._tile, TILE, self._zoom, self._stroke,
-            self._layers, self._wash, p, sp, o, so, round(256 * self._share),
+            enlarged(lines, self._size).reshape(-1), tone.reshape(-1), width, height,
+            drift.widened(width).reshape(-1), drift.fields.shape[1], *drift.base_sixteenths(),
+            round(256 * drift.weight), self._tile, TILE, self._zoom, self._layers, self._wash,
+            p, sp, o, so, round(256 * self._share),
         )  # fmt: skip
 
 
@@ -97,11 +97,6 @@ def _layer_table(scale: float, strength: float) -> NDArray[np.int32]:
         rows += [round(255 * start), round(64 * dark * steepness / 255), round(dark)]
         rows += [round(turns * math.cos(angle)), round(turns * math.sin(angle))]
     return np.array(rows, np.int32)
-
-
-def _stroke_table() -> NDArray[np.uint8]:
-    """How dark the pencil draws across one period of a hatching."""
-    return np.asarray(np.rint(255 * np.clip(0.4 + 0.75 * np.cos(2 * np.pi * LEVELS / 256), 0, 1)), np.uint8)
 
 
 def _tile(seed: int) -> NDArray[np.uint32]:
