@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import takewhile
 
 from refilm.engines.effects.language.lexicon import Entry, Phrases, read_table
 from refilm.engines.effects.language.text import Token, spell
@@ -112,13 +113,13 @@ _MOST_SPELLINGS = 32
 
 def _spellings(signs: Sequence[_Sign], at: int) -> Iterator[str]:
     """The signs from `at` on, a letter each, in every reading: "a" joins in "between 2 and 4 s" alone."""
+    run = list(takewhile(lambda sign: sign.letters, signs[at : at + _REACH]))
+    if not any(set(sign.letters) & set("cum") for sign in run):
+        return
     spellings = [""]
-    for sign in signs[at : at + _REACH]:
-        if not sign.letters:
-            break
+    for sign in run:
         spellings = [before + letter for before in spellings for letter in sign.letters][:_MOST_SPELLINGS]
-    if spellings != [""]:
-        yield from spellings
+    yield from spellings
 
 
 def _span(form: str, match: re.Match[str], signs: Sequence[_Sign]) -> tuple[Span | None, str]:
