@@ -87,6 +87,22 @@ def test_shade():
     assert np.abs(after - np.clip(exact, 0, 255)).max() <= 0.52
 
 
+def test_move_interpolates_between_four_neighbours():
+    """Each pixel is mixed of the four around the place it is drawn from, to within rounding."""
+    before = plane(6, 9)
+    rows, down = np.array([0, 1, 1, 2, 4, 4], np.int32), np.array([0, 30, 100, 64, 1, 128], np.int32)
+    runs = np.array([0, 4, 0, 4, 7, 1, 7, 9, -1], np.int32)
+    columns, across = np.array([0, 1, 2, 3, 5, 6, 7, 6, 7], np.int32), RANDOM.integers(0, 129, 9).astype(np.int32)
+    after = wide(plane(6, 9), 3)
+
+    (p, sp), (o, so) = flat(wide(before, 4)), flat(after)
+    lens.move(p, sp, o, so, 9, 6, rows, down, runs, 3, across)
+
+    a, b, exact = down[:, None] / 128, across[None] / 128, before.astype(float)
+    upper, lower = (exact[each][:, columns] * (1 - b) + exact[each][:, columns + 1] * b for each in (rows, rows + 1))
+    assert np.abs(after - (upper * (1 - a) + lower * a)).max() <= 0.51
+
+
 def test_screen_adds_light_without_clipping():
     """Light fills the room that is left above a level and never passes white."""
     before, light = plane(5, 7), plane(5, 7, 0, 256)

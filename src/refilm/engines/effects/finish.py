@@ -51,7 +51,7 @@ class Shading:
 def _shares(curve: NDArray[np.uint16], width: int, height: int) -> NDArray[np.uint16]:
     """For each pixel, flat, the place of `curve` that belongs to its squared distance from the middle."""
     down, across = (_squares(length) for length in (height, width))
-    return curve[down[:, None] + across[None]].reshape(-1)
+    return np.asarray(curve[down[:, None] + across[None]].reshape(-1), np.uint16)
 
 
 def _squares(length: int) -> NDArray[np.int32]:
@@ -123,14 +123,19 @@ def glow(after: Planes, threshold: int, amount: float, radius: float, tint: tupl
     amount: 0..1.  radius: pixels.  tint: added to U and V where it shines, as a share of the light.
     """
     height, width = after.y.shape
-    small = (max(8, width // 8), max(8, height // 8))
-    # Averaging the highlights first keeps a moving lamp from sparkling.
-    light = cv2.LUT(smaller(after.y, small), _highlights(threshold))
-    light = blurred(light, max(0.8, radius / 8))
+    light = lights(smaller(after.y, (max(8, width // 8), max(8, height // 8))), threshold, radius / 8)
     lay_over(finish.screen, after.y, cv2.resize(light, (width, height)), round(256 * amount))
     half = cv2.resize(light, (width // 2, height // 2))
     for plane, share in zip((after.u, after.v), tint, strict=True):
         lay_over(finish.shift, plane, half, round(256 * share))
+
+
+def lights(luma: Plane, threshold: int, radius: float) -> Plane:
+    """What is brighter than `threshold` in a small picture, blurred: 0 nothing, 255 white.  radius: its pixels.
+
+    A large picture is made small first: averaging the highlights keeps a moving lamp from sparkling.
+    """
+    return blurred(cv2.LUT(luma, _highlights(threshold)), max(0.8, radius))
 
 
 def _highlights(threshold: int) -> NDArray[np.uint8]:
