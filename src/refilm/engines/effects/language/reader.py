@@ -57,9 +57,13 @@ def _pieces(tokens: tuple[Token, ...], lexicon: Lexicon) -> tuple[Piece, ...]:
     def reading(stretch: Sequence[Token], name: str) -> tuple[Piece, ...]:
         return cover(stretch, lexicon.languages[name], exactly=exactly and name == "vi")
 
-    ranked = sorted(LANGUAGES, key=lambda name: _strangeness(reading(tokens, name)))
+    whole = {name: reading(tokens, name) for name in LANGUAGES}
+    ranked = sorted(LANGUAGES, key=lambda name: _strangeness(whole[name]))
+    stretches = [stretch for stretch in _stretches(tokens) if stretch]
+    if len(stretches) == 1:
+        return whole[ranked[0]]
     pieces: list[Piece] = []
-    for stretch in _stretches(tokens):
+    for stretch in stretches:
         best: tuple[Piece, ...] = min((reading(stretch, name) for name in ranked), key=_strangeness)
         pieces += best
     return tuple(pieces)
