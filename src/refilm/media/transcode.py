@@ -1,4 +1,4 @@
-"""Turning any sound into AAC, once, for the sound that MP4 does not carry for browsers.
+"""Turning any sound into AAC, for the sound that MP4 does not carry for browsers, or into plain samples (PCM).
 
 The sample count is the clock: it starts at the first sound's time, holes are filled with silence, so the sound cannot
 drift from the picture. Knows nothing of containers but the stream that it makes.
@@ -25,6 +25,8 @@ from refilm.media.tempo import at_tempo
 _RATES = frozenset({96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000})
 _LAYOUTS = {1: "mono", 2: "stereo", 3: "3.0", 4: "4.0", 5: "5.0", 6: "5.1"}
 _BITS_PER_CHANNEL = 96_000
+#: Samples that are encoded at a time where the codec does not mind.
+_PIECE = 1024
 #: A hole longer than the first is filled; one longer than the second is damage and left alone.
 _HOLE, _LONGEST_HOLE = Fraction(1, 10), Fraction(60)
 
@@ -39,6 +41,24 @@ def aac_stream(source: AudioStream, output: OutputContainer) -> AudioStream:
     context.thread_count = 1
     context.open()
     return target
+
+
+def pcm_stream(source: AudioStream, output: OutputContainer) -> AudioStream:
+    """A stream of plain 24-bit samples in `output`, of the source's rate and channels; stereo for more than six."""
+    target = output.add_stream("pcm_s24le", rate=source.codec_context.sample_rate)
+    target.codec_context.layout = _LAYOUTS.get(source.codec_context.layout.nb_channels, "stereo")
+    target.codec_context.open()
+    return target
+
+
+def pcm_encoder(source: AudioStream) -> AudioCodecContext:
+    """An encoder as `pcm_stream` has it, without a container: its packets are the samples, interleaved."""
+    context = AudioCodecContext.create("pcm_s24le", "w")
+    context.sample_rate, context.format = source.codec_context.sample_rate, av.AudioFormat("s32")
+    context.layout = _LAYOUTS.get(source.codec_context.layout.nb_channels, "stereo")
+    context.time_base = Fraction(1, context.sample_rate)
+    context.open()
+    return context
 
 
 @dataclass(frozen=True)
@@ -63,10 +83,9 @@ def decoded(packets: Iterable[Packet[Any]], source: AudioStream, origin: Fractio
 
 
 def encoded(
-    frames: Iterable[AudioFrame], target: AudioStream, course: SoundCourse | None = None
+    frames: Iterable[AudioFrame], context: AudioCodecContext, course: SoundCourse | None = None
 ) -> Iterator[Packet[Any]]:
-    """The sound as AAC packets of `target`, at the course's tempo. The first frame's time places all of it."""
-    context = target.codec_context
+    """The sound as packets of the encoder, at the course's tempo. The first frame's time places all of it."""
     tempo = course.tempo if course is not None else Fraction(1)
     sound = _resampled(frames, context)
     first = next(sound, None)
@@ -77,12 +96,12 @@ def encoded(
     for frame in at_tempo(itertools.chain([first], sound), tempo):
         frame.pts, frame.time_base = None, Fraction(1, context.rate)  # the fifo counts by itself
         fifo.write(frame)
-        while (piece := fifo.read(context.frame_size)) is not None:
-            yield from target.encode(_at(piece, position, context.rate))
+        while (piece := fifo.read(context.frame_size or _PIECE)) is not None:
+            yield from context.encode(_at(piece, position, context.rate))
             position += piece.samples
     if (rest := fifo.read(0, True)) is not None:
-        yield from target.encode(_at(rest, position, context.rate))
-    yield from target.encode(None)
+        yield from context.encode(_at(rest, position, context.rate))
+    yield from context.encode(None)
 
 
 def _decoded(packets: Iterable[Packet[Any]], source: AudioStream) -> Iterator[AudioFrame]:
