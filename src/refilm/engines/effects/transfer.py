@@ -132,7 +132,7 @@ def _scatter(colours: Colours, values: Colours) -> Colours:
         weight = np.prod(np.where(corner, within, 1 - within), axis=1)
         node = np.ravel_multi_index(tuple((cell + corner).T), (_NODES, _NODES, _NODES))
         total += [np.bincount(node, each * weight, nodes) for each in weighted]
-    return np.ascontiguousarray(total.T).reshape(_NODES, _NODES, _NODES, 4)
+    return np.asarray(total.T.reshape(_NODES, _NODES, _NODES, 4), np.float64)
 
 
 def _interpolate(grid: Colours, colours: Colours) -> Colours:
