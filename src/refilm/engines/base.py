@@ -82,7 +82,8 @@ class Engine(Protocol):
         on_event: OnEvent,
         options: Mapping[str, Any],
     ) -> Outcome:
-        """Write the edited clip to `output` (MP4, H.264, yuv420p), of the source's duration to within one frame.
+        """Write the edited clip to `output` (MP4, H.264, yuv420p), of the source's duration to within one frame, unless
+        the edit asks for another speed: then the outcome says so.
 
         Blocking. output: an empty regular file opened for reading and writing, with a descriptor.
         options: the operator's settings for engines, e.g. {"partial_edits": False}.

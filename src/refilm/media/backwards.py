@@ -91,6 +91,7 @@ class BackwardsReader(FrameReader):
                     begun = self._placed(pts)
                     if begun >= shown_until:
                         continue  # damage: two pictures of one time
+                    self.read += 1
                     yield Frame(
                         picture,
                         index=index,

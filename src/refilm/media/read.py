@@ -42,7 +42,7 @@ class FrameReader:
     info: the clip's facts.  size: (width, height) of every frame.  matrix: "709" or "601", of every frame.
     time_base: the unit of every frame's pts, the source's own where MP4 can carry it; source_base: the source's own.
     frame_rate: average, 25 where the clip does not say.  damaged: packets skipped so far because they could not be
-    decoded.
+    decoded.  read: frames handed out so far.
     Times count from the clip's start: where sound begins before the picture, the first pts is above 0.
     """
 
@@ -81,6 +81,7 @@ class FrameReader:
         self.source_base = exact(self._stream.time_base) or Fraction(1, 90_000)
         self._origin = origin_of(self._stream, audio)
         self._max_seconds = max_seconds
+        self.read = 0
         self.time_base = fit_time_base(self.source_base)
         self.frame_rate = frame_rate_of(self._stream) or _USUAL_RATE
         self.size = size or even_size((self.info.width, self.info.height))
@@ -113,6 +114,7 @@ class FrameReader:
                 pts = self._placed(clock.place(picture.pts))
                 origin = pts if origin is None else origin
                 self._check_length((pts - origin) * self.time_base)
+                self.read += 1
                 yield Frame(
                     upright(picture, aspect),
                     index=index,

@@ -133,7 +133,7 @@ def edit_frames(
             writer.write(frame)
             if on_frame is not None:
                 on_frame(done)
-        return replace(writer.finish(), notes=reader.notes)
+        return replace(writer.finish(), notes=reader.notes, read=reader.read)
 
 
 def _sound_course(retiming: Retiming, reader: FrameReader) -> SoundCourse | None:

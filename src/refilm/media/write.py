@@ -39,13 +39,14 @@ class Written:
     """What a finished writer leaves. frames: pictures.  bytes: of the file.
 
     audio: {"action": "copied" | "transcoded" | "none", "codec": the output's codec or None, ...}, JSON values.
-    notes: sentences on what had to be done to the source, from its reader.
+    notes: sentences on what had to be done to the source, from its reader.  read: pictures of the source that it read.
     """
 
     frames: int
     audio: dict[str, Any] = field(default_factory=dict)
     bytes: int = 0
     notes: tuple[str, ...] = ()
+    read: int = 0
 
 
 class ClipWriter:

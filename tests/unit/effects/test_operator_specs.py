@@ -9,11 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from refilm.engines.effects.operator import ColourOperator, FrameOperator, OperatorSpec, Parameter
+from refilm.engines.effects.operator import ColourOperator, FrameOperator, OperatorSpec, Parameter, TimeOperator
 from refilm.engines.effects.operators import OPERATORS
 from refilm.engines.effects.plan import STAGES
 
 EXPECTED = {
+    "stabilise": "geometry",
+    "speed": "time",
+    "slow_motion": "time",
+    "reverse": "time",
     "mirror": "geometry",
     "brightness": "grade",
     "contrast": "grade",
@@ -70,10 +74,12 @@ def test_spec_is_complete(name):
     assert spec.title
     assert spec.summary.endswith(".")
     assert spec.stage in STAGES
-    assert spec.parameters
+    assert spec.parameters or name == "reverse"
     assert all(parameter.meaning for parameter in spec.parameters.values())
     assert spec.subsumes <= set(OPERATORS)
-    assert issubclass(operator, ColourOperator | FrameOperator)
+    assert issubclass(operator, ColourOperator | FrameOperator | TimeOperator)
+    assert issubclass(operator, TimeOperator) == (spec.stage == "time")
+    assert not (spec.spans and spec.stage == "time")
 
 
 def test_registry_is_light():

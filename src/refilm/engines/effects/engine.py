@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from refilm.domain.edit import EditRequest, Model
 from refilm.engines.base import Capabilities, Inputs, OnEvent, Outcome, Progress
+from refilm.engines.effects import course
+from refilm.engines.effects.operator import Setting
 from refilm.engines.effects.operators import OPERATORS
 from refilm.engines.effects.plan import Plan, RefusedClause, Step
 from refilm.engines.effects.spans import on_clip, told
@@ -70,7 +72,8 @@ class EffectsEngine:
     ) -> Outcome:
         """See `engines.base.Engine.edit`."""
         from refilm.engines.effects.executor import encoding_for
-        from refilm.engines.effects.preparation import prepare_editor
+        from refilm.engines.effects.preparation import prepare_editor, steadied
+        from refilm.media.probe import probe
         from refilm.media.stream import edit_frames
 
         plan = _plan(request, options)
@@ -79,10 +82,12 @@ class EffectsEngine:
         timeline = Timeline(request.keyframes, inputs.info.duration) if request.keyframes else None
         plan, unseen = _placed(plan, inputs)
         _refuse_idle(plan, inputs, timeline, unseen, extended=inner != outer)
+        retiming = course.retiming_of(plan, Setting(inner))
+        course.check_length(inputs.info.duration, retiming)
         started = partial(on_event, Progress(0.0))
         started()
-        editor = prepare_editor(plan, inputs, (inner, outer), seed, timeline, started)
-        work = _Work(editor, inputs.info.duration, on_event)
+        editor = prepare_editor(course.without_course(plan), inputs, (inner, outer), seed, timeline, started)
+        work = _Work(editor, inputs.info.duration / retiming.tempo, on_event)
         started()
         encoding = encoding_for(plan, faithful=timeline is not None and timeline.ranged)
         written = edit_frames(
@@ -94,6 +99,7 @@ class EffectsEngine:
             preset=encoding.preset,
             crf=encoding.crf,
             on_frame=work.report,
+            retiming=retiming,
         )
         on_event(Progress(1.0, written.frames))
         applied = {
@@ -103,9 +109,11 @@ class EffectsEngine:
             "frames": written.frames,
             "encoder": {"codec": "h264", "preset": encoding.preset, "crf": encoding.crf, "threads": 2},
             "audio": written.audio,
-            "notes": [*written.notes, *unseen, *_extension_note(inner, outer)],
+            "notes": [*written.notes, *unseen, *sway, *_extension_note(inner, outer)],
             "versions": {name: version(name) for name in _LIBRARIES},
         }
+        if retiming.changes:
+            applied["time"] = course.record(retiming, written, inputs.info.duration, probe(output).duration)
         return Outcome(applied, written.frames)
 
 
@@ -113,6 +121,7 @@ class _Work:
     """The editor as the media streams call it, and the progress that follows from the frames' times."""
 
     def __init__(self, editor: FrameEditor, duration: Fraction, on_event: OnEvent) -> None:
+        """duration: of the result, seconds."""
         self._editor, self._on_event = editor, on_event
         self._duration = float(duration)
         self._time = 0.0
@@ -121,7 +130,7 @@ class _Work:
     def process(self, before: TimedPlanes, after: Planes) -> None:
         """Edit one frame; called in the processing thread."""
         self._editor.process(before, after)
-        self._time = float(before.time)
+        self._time = float(before.shown_at)
 
     def report(self, frames: int) -> None:
         """Tell how far the edit is; called after each written frame, and may raise Cancelled."""
@@ -180,7 +189,8 @@ def _resolved(plan: Plan) -> Sequence[Step]:
 
 def _is_idle(step: Step) -> bool:
     """Whether a step leaves every frame as it is."""
-    return any(step.parameters.get(name) == 0 for name in ("amount", "strength"))
+    still = course.is_timed(step) and step.parameters.get("factor") == 1
+    return still or any(step.parameters.get(name) == 0 for name in ("amount", "strength"))
 
 
 def _unsupported(plan: Plan) -> UnsupportedEdit:
@@ -206,7 +216,12 @@ def _described(plan: Plan, request: EditRequest, timeline: Timeline | None = Non
     described: dict[str, Any] = {
         "engine": {"name": EffectsEngine.name, "version": _own_version()},
         "plan": plan.to_json(),
-        "explanation": [*_explanation(plan), *explain_keyframes(request.keyframes, timeline), *_extension(request)],
+        "explanation": [
+            *_explanation(plan),
+            *course.told(plan),
+            *explain_keyframes(request.keyframes, timeline),
+            *_extension(request),
+        ],
     }
     ignored = [*request.ignored, *_unused_references(plan, request)]
     if ignored:

@@ -99,6 +99,7 @@ class _Moved(Buffer):
 
     index: int
     time: Fraction
+    shown_at: Fraction
 
 
 class _Geometry:
@@ -113,7 +114,7 @@ class _Geometry:
         """The frame with its pixels moved; good until the next call."""
         self._context.start(before)
         _work(self._passes, self._context, before, self._moved)
-        return _Moved(self._moved.y, self._moved.u, self._moved.v, before.index, before.time)
+        return _Moved(self._moved.y, self._moved.u, self._moved.v, before.index, before.time, before.shown_at)
 
 
 def _work(passes: Sequence[Pass], context: Context, before: Planes, after: Planes) -> None:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from refilm.engines.effects.context import Context
     from refilm.engines.effects.planes import Planes
+    from refilm.media.retiming import Retiming
 
     #: Colours as (..., 3) floats, R'G'B' gamma-coded, 0..1.
     Colours = NDArray[np.float64]
@@ -161,7 +162,8 @@ class Setting:
 class Operator(ABC):
     """One edit step. An instance works on one clip: `prepare` once, then its frames in order.
 
-    A class is a ColourOperator, a FrameOperator, or both: then its colour comes first and its frame work after.
+    A class is a ColourOperator, a FrameOperator, or both: then its colour comes first and its frame work after. Or it
+    is a TimeOperator and nothing else.
     """
 
     spec: ClassVar[OperatorSpec]
@@ -192,3 +194,12 @@ class FrameOperator(Operator):
         The two may be the same planes: read what is needed before it is overwritten. The result depends on the frame,
         the seed and the state that the operator declares in `prepare`, which a cut resets (`context.cut`).
         """
+
+
+class TimeOperator(Operator):
+    """An operator that changes which frames are shown when. It works on the stream, before any that sees a picture."""
+
+    @property
+    @abstractmethod
+    def retiming(self) -> Retiming:
+        """What becomes of the clip's time, once prepared."""

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
-#: The order in which operators work on a frame, whatever the order of the words.
-STAGES = ("geometry", "grade", "light", "weather", "style", "lens", "medium", "overlay")
+#: The order in which operators work, whatever the order of the words: on when frames are shown first, then on each.
+STAGES = ("time", "geometry", "grade", "light", "weather", "style", "lens", "medium", "overlay")
 
 Value = float | int | str | bool
 #: (start, end) in seconds of the source's clock, end None the end of the clip. Negative times count from the clip's

@@ -35,10 +35,13 @@ from refilm.engines.effects.operators.patch_style import PatchStyle
 from refilm.engines.effects.operators.pencil import Pencil
 from refilm.engines.effects.operators.pixel_art import PixelArt
 from refilm.engines.effects.operators.rain import Rain
+from refilm.engines.effects.operators.reverse import Reverse
 from refilm.engines.effects.operators.saturation import Saturation
 from refilm.engines.effects.operators.sepia import Sepia
 from refilm.engines.effects.operators.sharpen import Sharpen
+from refilm.engines.effects.operators.slow_motion import SlowMotion
 from refilm.engines.effects.operators.snow import Snow
+from refilm.engines.effects.operators.speed import Speed
 from refilm.engines.effects.operators.teal_orange import TealOrange
 from refilm.engines.effects.operators.text import Text
 from refilm.engines.effects.operators.tilt_shift import TiltShift
@@ -50,6 +53,9 @@ from refilm.engines.effects.operators.watercolour import Watercolour
 from refilm.engines.effects.operators.winter import Winter
 
 _CLASSES: tuple[type[Operator], ...] = (
+    Speed,
+    SlowMotion,
+    Reverse,
     Mirror,
     Brightness,
     Contrast,
