@@ -190,11 +190,15 @@ def _unaccounted(clause: Clause, lexicon: Lexicon, nearby: Set[str]) -> tuple[Pi
 def _is_unread(clause: Clause, strange: tuple[Piece, ...]) -> bool:
     """Whether nothing speaks against a clause but that its words are not known.
 
-    Words of things, people, places, parts and times do, and so do looks that here name a thing, verbs of adding and
-    negations: what is to be added, changed or left out is then no look.
+    Words of things, people, places, parts and times do; so do verbs of adding, and negations. A look beside a strange
+    word most often only describes it ("warm the soup", "a film about snow"); not so where the clause compares, or
+    speaks of a style ("a Tarantino film from the 70s look"), unless it goes on to tell what the picture shows.
     """
-    known = all(piece.kind in ("unknown", "companion") for piece in strange)
-    return known and not clause.has("add", "not", "without", "refer", "mention", "unreleased")
+    if clause.has("unreleased", "add", "not", "without", "refer", "mention"):
+        return False
+    known = all(piece.kind in ("unknown", "companion", "number") for piece in strange)
+    told = clause.has("simile", "aspect", "style") and not any(_is_shown(piece, clause) for piece in strange)
+    return known and (told or not clause.has("looks"))
 
 
 def _is_embroidery(strange: Piece, clause: Clause) -> bool:
