@@ -45,17 +45,13 @@ class EffectsEngine:
     )
 
     def warm(self) -> None:
-        """Load every kernel and every module that an edit needs, so that a process may then give up its rights.
+        """Load every kernel, module, font and word that an edit needs, so that a process may then give up its rights.
 
-        About 10 s where no kernel has ever been compiled, under 1 s afterwards.
+        About 10 s where no kernel has ever been compiled, 1 s afterwards.
         """
-        import scipy.ndimage  # noqa: F401  (used by a few operators while they prepare)
-
-        from refilm.engines.effects import brushwork, lettering, night_sky, painting, preparation, snowfall  # noqa: F401
-        from refilm.engines.effects.kernels import warm
+        from refilm.engines.effects.warming import warm
 
         warm()
-        lettering.warm()
 
     def plan(self, request: EditRequest, options: Mapping[str, Any]) -> dict[str, Any]:
         """What the request means: resolved steps, refused clauses, an explanation of each, members without effect."""
