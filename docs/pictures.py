@@ -24,7 +24,7 @@ from refilm.engines.effects.operators import OPERATORS
 from refilm.engines.effects.plan import Value
 from refilm.engines.effects.planes import Planes
 from refilm.testing import footage
-from refilm.testing.rendering import Picture, Rgb, as_rgb, pan_over, read_pictures, render
+from refilm.testing.rendering import Picture, Rgb, as_rgb, pan_over, read_pictures, render, source_for
 
 HERE = Path(__file__).parent
 PICTURES, SHEET = HERE / "pictures", HERE / "contact_sheet.jpg"
@@ -66,7 +66,7 @@ def photograph(name: str) -> Rgb:
 def after(pictures: Sequence[Picture], name: str) -> Planes:
     """The last of the frames, edited by the operator with its defaults, or as SHOWN_WITH has it."""
     references = [photograph(REFERENCE)] if takes_reference(name) else []
-    return render(pictures, name, references=references, **SHOWN_WITH.get(name, {}))[-1]
+    return render(source_for(name, pictures), name, references=references, **SHOWN_WITH.get(name, {}))[-1]
 
 
 def takes_reference(name: str) -> bool:
@@ -82,7 +82,7 @@ def shown(picture: Planes, size: tuple[int, int]) -> Image.Image:
 def before_after(pictures: Sequence[Picture], name: str) -> Image.Image:
     """The source on the left, the edit on the right; a reference picture stands in the source's corner."""
     both = Image.new("RGB", (2 * HALF[0] + GAP, HALF[1]), "white")
-    both.paste(shown(pictures[-1], HALF), (0, 0))
+    both.paste(shown(source_for(name, pictures)[-1], HALF), (0, 0))
     both.paste(shown(after(pictures, name), HALF), (HALF[0] + GAP, 0))
     if takes_reference(name):
         reference = Image.fromarray(photograph(REFERENCE))

@@ -49,7 +49,7 @@ LAID_OVER = LAYERED - {"pencil"}
 #: measure is seen in them. They are bounded as a whole here, and what lies under them by its own test.
 TEXTURED = {"pencil": 3.9}
 #: Operators that move the picture itself, so that the source's flow says nothing about them.
-MOVED = {"mirror"}
+MOVED = {"mirror", "stabilise"}
 
 
 @pytest.mark.parametrize("name", sorted(set(OPERATORS) - LAID_OVER - MOVED))

@@ -6,7 +6,7 @@ Knows neither prompts nor encoders; frames come from a clip, or from a photograp
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -92,11 +92,11 @@ def shake_of(count: int, size: tuple[int, int]) -> NDArray[np.float64]:
 
 def shaken(pictures: Sequence[Picture]) -> list[Picture]:
     """The pictures as a trembling hand would have filmed them; what it saw beyond their edges is mirrored."""
-    return [
-        Picture(*(_displaced(plane, place, plane.shape[1] / each.size[0]) for plane in planes), each.index, each.time)
-        for each, place in zip(pictures, shake_of(len(pictures), pictures[0].size), strict=True)
-        for planes in [(each.y, each.u, each.v)]
-    ]
+    results = []
+    for each, place in zip(pictures, shake_of(len(pictures), pictures[0].size), strict=True):
+        y, u, v = (_displaced(plane, place, plane.shape[1] / each.size[0]) for plane in (each.y, each.u, each.v))
+        results.append(replace(each, y=y, u=u, v=v))
+    return results
 
 
 def _displaced(plane: NDArray[np.uint8], place: NDArray[np.float64], share: float) -> NDArray[np.uint8]:

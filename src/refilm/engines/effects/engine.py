@@ -82,7 +82,11 @@ class EffectsEngine:
         course.check_length(inputs.info.duration, retiming)
         started = partial(on_event, Progress(0.0))
         started()
-        editor = prepare_editor(course.without_course(plan), inputs, (inner, outer), seed, timeline, started)
+        plan, path, sway = steadied(plan, inputs, inner, started)
+        if sway and not (plan.steps or timeline or inner != outer):
+            raise UnsupportedEdit(" ".join(sway) + " Nothing else is asked for, so the clip would stay as it is.")
+        framed = course.without_course(plan)
+        editor = prepare_editor(framed, inputs, (inner, outer), seed, timeline, started, path)
         work = _Work(editor, inputs.info.duration / retiming.tempo, on_event)
         started()
         encoding = encoding_for(plan, faithful=timeline is not None and timeline.ranged)

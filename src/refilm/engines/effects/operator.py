@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from refilm.engines.effects.camera_path import CameraPath
     from refilm.engines.effects.context import Context
     from refilm.engines.effects.planes import Planes
     from refilm.media.retiming import Retiming
@@ -32,7 +33,7 @@ Cost = Literal["S", "M", "L", "XL"]
 #: Whether the result is as easy to encode as a plain clip, or full of fine moving detail.
 Noise = Literal["clean", "noisy"]
 #: What an operator may ask for: analyses of the clip, samples of its colours, or a picture from the request.
-NEEDS = frozenset({"flow", "motion", "stabilised", "orientation", "sky", "samples", "reference"})
+NEEDS = frozenset({"flow", "motion", "stabilised", "orientation", "sky", "samples", "reference", "path"})
 
 
 @dataclass(frozen=True)
@@ -138,7 +139,8 @@ class Setting:
     size: (width, height) of the frames, even.  matrix: "709" or "601".  frame_rate: frames per second.
     parameters: complete, as `OperatorSpec.resolve` gives them.  references: the request's pictures, (h, w, 3) uint8.
     samples: (n, 3) colours of frames spread over the clip, as they arrive at this operator; asked for only where
-    the operator's spec needs them, because the clip is read for it.
+    the operator's spec needs them, because the clip is read for it.  path: where the camera went, for the same reason
+    None where nobody needs it.
     """
 
     size: tuple[int, int]
@@ -148,6 +150,7 @@ class Setting:
     parameters: Mapping[str, Value] = field(default_factory=dict)
     references: tuple[NDArray[np.uint8], ...] = ()
     samples: Callable[[], Colours] = no_samples
+    path: CameraPath | None = None
 
     def number(self, name: str) -> float:
         """The parameter `name` as a float."""

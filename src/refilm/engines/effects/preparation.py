@@ -13,23 +13,29 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from refilm.engines.base import Inputs
+from refilm.engines.effects.camera_path import FOLLOWED_PIXELS, CameraPath, PathFinder
 from refilm.engines.effects.executor import SAMPLED_COLOURS, SAMPLED_FRAMES, Executor, needs_of, sample_colours
 from refilm.engines.effects.extension import ExtendedEditor, FrameEditor
 from refilm.engines.effects.keyframes import KeyframeColours, RangedExecutor, keyframe_look
 from refilm.engines.effects.operator import Setting
+from refilm.engines.effects.operators import OPERATORS
 from refilm.engines.effects.plan import Plan
+from refilm.engines.effects.steadying import Correction
 from refilm.engines.effects.timeline import Timeline
 from refilm.errors import UnsupportedEdit
 from refilm.media.colour import output_matrix
-from refilm.media.geometry import Size
+from refilm.media.geometry import Size, even_size, fit_within
 from refilm.media.moment import frame_at, frames_near, sample_frames
 from refilm.media.picture import read_picture
+from refilm.media.read import FrameReader
 
 if TYPE_CHECKING:
     from refilm.engines.effects.colour import Colours
 
 _USUAL_RATE = Fraction(25)
 _REFERENCE_PIXELS = 640
+#: Frames between two signs of life while the camera's path is measured.
+_TOLD_EVERY = 10
 
 
 def prepare_editor(
@@ -39,15 +45,17 @@ def prepare_editor(
     seed: int,
     timeline: Timeline | None,
     on_prepared: Callable[[], None],
+    path: CameraPath | None = None,
 ) -> FrameEditor:
     """The plan and the keyframes prepared for this clip.
 
     sizes: of the picture, and of the frame around it; the same where nothing is extended.  timeline: of the inputs'
     keyframes, None where there are none.  on_prepared: called after each keyframe; may raise.
+    path: of the camera, where the plan needs it.
     Reads pictures and samples only where a step needs them. Raises UnsupportedEdit where a picture is missing.
     """
     inner, outer = sizes
-    setting = _setting(plan, inputs, inner, seed)
+    setting = replace(_setting(plan, inputs, inner, seed), path=path)
     wanted = "samples" in needs_of(plan)
     editor: FrameEditor
     if timeline is None:
@@ -61,6 +69,37 @@ def prepare_editor(
 
         editor = RangedExecutor(timeline, prepare) if timeline.ranged else prepare()
     return editor if inner == outer else ExtendedEditor(editor, inner, outer)
+
+
+def steadied(
+    plan: Plan, inputs: Inputs, size: Size, on_prepared: Callable[[], None]
+) -> tuple[Plan, CameraPath | None, list[str]]:
+    """(the plan, the camera's path where a step follows it, sentences for the record).
+
+    Steps that would steady a steady camera are left out. Reads the clip only where the plan needs the path.
+    """
+    steps = [step for step in plan.steps if "path" in OPERATORS[step.operator].spec.needs]
+    if not steps:
+        return plan, None, []
+    path = _camera_path(inputs, size, on_prepared)
+    corrections = [(step, Correction.of(path, float(step.parameters["strength"]), size)) for step in steps]
+    idle = [step for step, correction in corrections if not correction.visible]
+    kept = tuple(step for step in plan.steps if step not in idle)
+    return replace(plan, steps=kept), path, [str(correction) for _, correction in corrections]
+
+
+def _camera_path(inputs: Inputs, size: Size, on_prepared: Callable[[], None]) -> CameraPath:
+    """Where the camera went: reads the whole clip once, small.
+
+    size: that the clip will be edited at; its shape counts.  on_prepared: called a few times a second; may raise.
+    """
+    finder = PathFinder()
+    with FrameReader(inputs.video, size=even_size(fit_within(size, FOLLOWED_PIXELS))) as reader:
+        for frame in reader:
+            finder.follow(float(frame.time), frame.y)
+            if frame.index % _TOLD_EVERY == 0:
+                on_prepared()
+    return finder.path()
 
 
 def _setting(plan: Plan, inputs: Inputs, size: Size, seed: int) -> Setting:

@@ -42,6 +42,7 @@ from refilm.engines.effects.operators.sharpen import Sharpen
 from refilm.engines.effects.operators.slow_motion import SlowMotion
 from refilm.engines.effects.operators.snow import Snow
 from refilm.engines.effects.operators.speed import Speed
+from refilm.engines.effects.operators.stabilise import Stabilise
 from refilm.engines.effects.operators.teal_orange import TealOrange
 from refilm.engines.effects.operators.text import Text
 from refilm.engines.effects.operators.tilt_shift import TiltShift
@@ -56,6 +57,7 @@ _CLASSES: tuple[type[Operator], ...] = (
     Speed,
     SlowMotion,
     Reverse,
+    Stabilise,
     Mirror,
     Brightness,
     Contrast,
