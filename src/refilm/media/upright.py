@@ -20,7 +20,7 @@ from refilm.media.frame import Plane, plane_views
 from refilm.media.geometry import Cover, Size, check_even, cover, display_size, swap
 
 #: Bicubic widens its kernel when it shrinks a picture, so it does not alias; the flags make all CPUs agree.
-_SCALING = Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.BITEXACT
+SCALING = Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.BITEXACT
 
 
 @dataclass(frozen=True)
@@ -69,16 +69,29 @@ class Upright:
         self._matrix = matrix
         self._source_matrix = source_matrix
         self._scaler = VideoReformatter()
+        self._rotation: int | None = None
+        self._orientation = UPRIGHT
         self._covers: dict[tuple[int, int, Fraction, bool], Cover] = {}
 
     def __call__(self, picture: av.VideoFrame, sample_aspect: Fraction = Fraction(1)) -> av.VideoFrame:
         """The picture in the one form; itself where it has that form already."""
-        orientation = orientation_of(picture)
+        orientation = self._orientation_of(picture)
         cut = self._cover(picture, sample_aspect, orientation.transpose)
         converted = self._convert(picture, cut.scaled)
         if orientation == UPRIGHT and cut.scaled == self._size:
             return converted
         return self._lay_out(converted, cut, orientation)
+
+    def _orientation_of(self, picture: av.VideoFrame) -> Orientation:
+        """The picture's orientation, looked up only where its rotation is not the last picture's.
+
+        PyAV ties a picture whose side data was asked for into a circle of references: it lives on, with its megabytes,
+        until Python's collector comes by, hundreds of pictures later. Asking for the rotation alone does not.
+        """
+        rotation = picture.rotation
+        if rotation != self._rotation:
+            self._rotation, self._orientation = rotation, orientation_of(picture)
+        return self._orientation
 
     def _cover(self, picture: av.VideoFrame, sample_aspect: Fraction, transpose: bool) -> Cover:
         key = (picture.width, picture.height, sample_aspect, transpose)
@@ -113,7 +126,7 @@ class Upright:
             dst_colorspace=target,
             src_color_range=ColorRange.JPEG if full else ColorRange.MPEG,
             dst_color_range=ColorRange.MPEG,
-            interpolation=_SCALING,
+            interpolation=SCALING,
             threads=1,
         )
         return over_black(converted) if see_through else converted
@@ -136,7 +149,7 @@ class Upright:
             dst_color_range=ColorRange.MPEG,
             dst_color_trc=ColorTrc.BT709,
             dst_color_primaries=ColorPrimaries.BT709,
-            interpolation=_SCALING,
+            interpolation=SCALING,
             threads=1,
         )
 
