@@ -47,13 +47,14 @@ class BackwardsReader(FrameReader):
         size: Size | None = None,
         threads: int = 2,
         max_seconds: Fraction | None = None,
+        matrix: str | None = None,
         held_bytes: int = HELD_BYTES,
     ) -> None:
         """held_bytes: of pictures, more or less; at least two are held. The rest as for FrameReader.
 
         Raises InvalidAsset also where a clip has too few key frames, or tells no times and is too long to be held.
         """
-        super().__init__(source, size=size, threads=threads, max_seconds=max_seconds)
+        super().__init__(source, size=size, threads=threads, max_seconds=max_seconds, matrix=matrix)
         try:
             self._held = max(2, held_bytes // (self.size[0] * self.size[1] * 3 // 2))
             self._index = self._searchable(read_index(source))

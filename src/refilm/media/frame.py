@@ -59,6 +59,19 @@ class Frame:
         return (self.pts - self.origin) * self.time_base
 
 
+def new_frame(size: tuple[int, int], like: Frame) -> Frame:
+    """A frame of that size, even, whose planes are yours to fill, at the same place in time as `like`."""
+    return Frame(
+        av.VideoFrame(*size, "yuv420p"),
+        index=like.index,
+        pts=like.pts,
+        time_base=like.time_base,
+        origin=like.origin,
+        duration=like.duration,
+        time=like.time,
+    )
+
+
 def plane_views(picture: av.VideoFrame) -> tuple[Plane, ...]:
     """The picture's 8-bit planes as (height, width) views; they keep the picture alive."""
     return tuple(

@@ -53,12 +53,14 @@ class FrameReader:
         size: Size | None = None,
         threads: int = 2,
         max_seconds: Fraction | None = None,
+        matrix: str | None = None,
     ) -> None:
         """Open the clip and decode its first picture.
 
         source: a regular file with a descriptor.  size: None keeps the display size, rounded to even; otherwise the
         centre is cut to that shape and scaled.  threads: of the decoder.  max_seconds: a clip that turns out to be
-        longer than this raises InvalidAsset while it is read, whatever its container claims.
+        longer than this raises InvalidAsset while it is read, whatever its container claims.  matrix: "709" or "601"
+        for frames of another matrix than the clip's own; None keeps it.
         Raises InvalidAsset where the clip cannot be used.
         """
         self._container = open_input(source)
@@ -85,7 +87,7 @@ class FrameReader:
         self.time_base = fit_time_base(self.source_base)
         self.frame_rate = frame_rate_of(self._stream) or _USUAL_RATE
         self.size = size or even_size((self.info.width, self.info.height))
-        self.matrix = colour.output_matrix(self.info.matrix)
+        self.matrix = matrix or colour.output_matrix(self.info.matrix)
 
     @property
     def damaged(self) -> int:
@@ -98,8 +100,8 @@ class FrameReader:
         notes = []
         if self._hdr is not None:
             notes.append(f"The clip is HDR ({self._hdr}); it was tone-mapped to standard dynamic range.")
-        if self.info.matrix == "2020" and self._hdr is None:
-            notes.append("The clip's BT.2020 colours were written as BT.709.")
+        if self.info.matrix != self.matrix and self._hdr is None:
+            notes.append(f"The clip's BT.{self.info.matrix} colours were written as BT.{self.matrix}.")
         if self.damaged:
             notes.append(f"{self.damaged} damaged packets of the clip were skipped.")
         return tuple(notes)

@@ -19,7 +19,7 @@ from refilm.media.index import Rhythm
 from refilm.media.retiming import Retiming, Ticks, retimed
 from refilm.media.stream import edit_frames
 from refilm.media.tempo import tempo_chain
-from refilm.media.write import Written
+from refilm.media.written import Written
 from refilm.testing import decode_times
 from refilm.testing.clips import Sound
 

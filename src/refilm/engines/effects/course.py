@@ -17,7 +17,7 @@ from refilm.errors import UnsupportedEdit
 
 if TYPE_CHECKING:
     from refilm.media.retiming import Retiming
-    from refilm.media.write import Written
+    from refilm.media.written import Written
 
 #: Seconds that a clip may be stretched to; one that is longer already may stay so.
 LONGEST_SECONDS = 600
