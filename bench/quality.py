@@ -39,7 +39,7 @@ from refilm.media.stream import edit_frames
 from refilm.testing import audio_packets, decode_times, footage, stability
 from refilm.testing.rendering import Picture, as_rgb, read_pictures, references_for, render
 
-#: What the warped error may be, by stage and then by operator; particles, grain and hatching taken off.
+#: What the warped error may be, by stage and then by operator; particles, grain and textures taken off.
 STAGE_GOALS = {"grade": 1.25, "light": 1.25, "weather": 1.25}
 GOALS = {"cartoon": 1.25, "watercolour": 1.6, "pencil": 1.6, "comic": 2.5, "oil": 2.5, "patch_style": 2.5}
 #: Levels of RGB from which an edit did happen.

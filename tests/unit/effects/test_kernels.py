@@ -613,3 +613,33 @@ def test_match_and_vote_leave_masked_cells_alone():
     y, x = 4, 12
     votes = [source.reshape(-1, 8)[place[j, i] + (y - j) * 12 + x - i, :3] for j in range(2, 7) for i in range(10, 15)]
     assert np.abs(target[y, x, :3] - np.mean(votes, 0)).max() <= 0.5
+
+
+@pytest.mark.parametrize(("dx", "dy", "steps"), [(0.3, 0.0, 7), (-1.4, 0.75, 3), (0.05, 0.05, 5)])
+def test_paint_travels_by_parts_of_a_pixel(dx, dy, steps):
+    """After some steps along an even flow each pixel shows the paint from exactly there; a tiny flow moves nothing."""
+    w, h = 24, 16
+    flow = np.tile(np.array([dx / 2, dy / 2], np.float32), (h // 2, w // 2, 1))
+    off, place = np.zeros((h, w, 2), np.float32), np.arange(h * w, dtype=np.int32)
+    paint = np.zeros((h, w, 8), np.int16)
+    paint[..., 0] = np.arange(w)
+    light = plane(h, w)
+
+    for _ in range(steps):
+        new_off, new_place, new_paint, moved = (np.zeros_like(each) for each in (off, place, paint, light))
+        patches.travel(
+            flow.reshape(-1), w // 2, h // 2, 2.0, 0.1, off.reshape(-1), place, paint.reshape(-1), light.reshape(-1),
+            new_off.reshape(-1), new_place, new_paint.reshape(-1), moved.reshape(-1), w, h,
+        )  # fmt: skip
+        off, place, paint = new_off, new_place, new_paint
+
+    inner = slice(4, -4), slice(5, -5)
+    still = max(abs(dx), abs(dy)) < 0.1
+    down, across = np.mgrid[0:h, 0:w]
+    x, y = place.reshape(h, w) % w + off[..., 0], place.reshape(h, w) // w + off[..., 1]
+    assert np.abs(x - across - (0 if still else dx * steps))[inner].max() < 1e-3
+    assert np.abs(y - down - (0 if still else dy * steps))[inner].max() < 1e-3
+    assert (paint[..., 0] == place.reshape(h, w) % w)[inner].all()
+    assert np.abs(off).max() <= 0.5
+    if still:
+        assert (moved == light).all()

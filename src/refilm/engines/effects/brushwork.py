@@ -43,7 +43,7 @@ class Stabiliser:
     """The small picture, averaged along the flow. State: the last result; a cut forgets it."""
 
     #: Share of the past, of 256, and how much of it a difference of one level costs.
-    KEEP, DOUBT = 179, 5
+    KEEP, DOUBT = 203, 4
 
     def __init__(self, size: tuple[int, int]) -> None:
         """size: of the full frames."""

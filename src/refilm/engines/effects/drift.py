@@ -69,7 +69,7 @@ class DriftFinder:
     def update(self, context: Context) -> Drift:
         """The coordinates for this frame."""
         base = -context.motion[0], -context.motion[1]
-        flow = context.flow
+        flow = context.fine_flow
         if flow is None or self._fields is None:
             width, height = context.analysis_size
             self._fields, self._age = np.zeros((4, height, width), np.float32), 0

@@ -27,6 +27,8 @@ _HATCHINGS = ((48, 6.6), (-38, 7.4), (8, 5.8))
 _SHADING = ((0.68, 2.2, 0.26), (0.42, 2.8, 0.30), (0.24, 4.0, 0.36))
 #: A line closer than this cannot be drawn in pixels.
 _CLOSEST = 3.0
+#: What is darker than its surroundings by no more than this share is film grain and left to the paper.
+_UNDRAWN = 0.025
 #: Side of the tile of textures, a power of two.
 TILE = 512
 
@@ -82,7 +84,7 @@ class PencilDrawing:
 
 def _line_table(strength: float) -> NDArray[np.uint8]:
     """From the dodge's ratio, 255 where nothing is darker than its surroundings, to the paper a line leaves."""
-    ratio = LEVELS / 255
+    ratio = np.minimum(1, LEVELS / 255 + _UNDRAWN)
     lead = 1.5 * strength * (1 - ratio**1.6) * rise(0.0, 0.16)[::-1]
     return np.asarray(np.rint(255 * np.clip(1 - lead, 0, 1)), np.uint8)
 

@@ -132,18 +132,24 @@ def halftone(
     screen, at 45 degrees.  printed, spread: for each tone the luma between the dots, and how much darker a dot is.
     share: 0..256 of the print, the rest stays `p`.
     """
-    zero, full = np.int32(0), np.int32(256)
+    i32 = np.int32
+    zero, full, mixed = i32(0), i32(256), i32(share)
+    both, row = np.empty(256, np.uint16), np.empty(w, np.uint16)
+    for level in range(256):
+        both[level] = printed[level] | spread[level] << 8
     for j in range(h):
         tones, lines, wave = tone[j * w : j * w + w], ink[j * w : j * w + w], down[j]
         old, new = p[j * sp : j * sp + w], o[j * so : j * so + w]
         for i in range(w):
-            level = np.int32(tones[i])
+            row[i] = both[tones[i]]
+        for i in range(w):
             # The darker the tone, the wider its dots.
-            cover = min(full, max(zero, 128 + ((116 - level) * 5 + ((across[i] * wave) >> 11)) // 2))
-            value = np.int32(printed[level]) - ((np.int32(spread[level]) * cover) >> 8)
-            value = 18 + (((value - 18) * np.int32(lines[i]) * 257) >> 16)
-            before = np.int32(old[i])
-            new[i] = np.uint8(before + (((value - before) * np.int32(share)) >> 8))
+            dot = i32(i32(i32(116 - i32(tones[i])) * 5) + i32(i32(across[i] * wave) >> 11))
+            cover = min(full, max(zero, i32(128 + i32(dot >> 1))))
+            value = i32(i32(row[i] & 255) - i32(i32(i32(row[i] >> 8) * cover) >> 8))
+            value = i32(18 + i32(i32(i32(i32(value - 18) * i32(lines[i])) * 257) >> 16))
+            before = i32(old[i])
+            new[i] = np.uint8(before + i32(i32(i32(value - before) * mixed) >> 8))
 
 
 @kernel(

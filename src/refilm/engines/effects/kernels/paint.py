@@ -106,10 +106,12 @@ def outline(fine: Any, coarse: Any, out: Any, count: int, keep: int, threshold: 
 
     keep: share of the coarse picture that is taken off, of 1024.  threshold: 1/16 levels.  gain: 1/16 per level.
     """
+    i32 = np.int32
+    kept, least, steep = i32(keep), i32(threshold), i32(gain)
     for k in range(count):
-        d = ((np.int32(fine[k]) << 10) - np.int32(coarse[k]) * np.int32(keep)) >> 6
-        ink = min(np.int32(0), ((d + np.int32(threshold)) * np.int32(gain)) >> 8)
-        out[k] = np.uint8(max(np.int32(0), 255 + ink))
+        d = i32(i32(i32(i32(fine[k]) << 10) - i32(i32(coarse[k]) * kept)) >> 6)
+        ink = min(i32(0), i32(i32(i32(d + least) * steep) >> 8))
+        out[k] = np.uint8(max(i32(0), i32(255 + ink)))
 
 
 @kernel(
@@ -127,7 +129,9 @@ def wash(
     (1/128) and tooth (levels).  wet, grain: strength of edges and of pigment.  share: 0..256 of the painting, the
     rest stays `p`.
     """
-    stride = w + 2 * pad
+    i32 = np.int32
+    zero, full, strong, edge, mixed = i32(0), i32(255), i32(grain), i32(wet), i32(share)
+    stride, row = w + 2 * pad, np.empty(w, np.uint16)
     for j in range(h):
         texture = ((j + y) % ph) * pw
         start, column = 0, x % pw
@@ -138,13 +142,15 @@ def wash(
             old, new = p[j * sp + start : j * sp + start + run], o[j * so + start : j * so + start + run]
             base = (j + pad) * stride + pad + start
             for i in range(run):
-                both = np.int32(washed[uint32(base + i + far[i])])
-                c = both & np.int32(255)
-                density = ((np.int32(sheet[2 * i]) * np.int32(grain)) >> 7) + (both >> 8) * np.int32(wet)
-                level = c - ((((c * (255 - c)) >> 8) * density) >> 8) + np.int32(sheet[2 * i + 1])
-                level = 16 + ((min(np.int32(255), max(np.int32(0), level)) * np.int32(220)) >> 8)
-                before = np.int32(old[i])
-                new[i] = np.uint8(before + (((level - before) * np.int32(share)) >> 8))
+                row[i] = washed[base + i + far[i]]
+            for i in range(run):
+                both = i32(row[i])
+                c = i32(both & 255)
+                density = i32(i32(i32(i32(sheet[2 * i]) * strong) >> 7) + i32(i32(both >> 8) * edge))
+                level = i32(c - i32(i32(i32(i32(c * i32(255 - c)) >> 8) * density) >> 8) + i32(sheet[2 * i + 1]))
+                level = i32(16 + i32(i32(min(full, max(zero, level)) * 220) >> 8))
+                before = i32(old[i])
+                new[i] = np.uint8(before + i32(i32(i32(level - before) * mixed) >> 8))
             start, column = start + run, 0
 
 
@@ -154,18 +160,21 @@ def pigment(c: Any, luma: Any, edge: Any, p: Any, sp: int, o: Any, so: int, w: i
 
     c, luma, edge: (h, w) wash chroma, wash luma, wet edge.  gain: of 256.  p, o, share: as for `wash`.
     """
+    i32 = np.int32
+    base, edged, mixed = i32(gain), i32(wet), i32(share)
     for j in range(h):
         row_c, row_l, row_e = c[j * w : j * w + w], luma[j * w : j * w + w], edge[j * w : j * w + w]
         old, new = p[j * sp : j * sp + w], o[j * so : j * so + w]
         for i in range(w):
-            k = np.int32(gain) + ((np.int32(row_e[i]) * np.int32(wet)) >> 1)
-            light = np.int32(row_l[i])
-            if light > 205:
-                k = k * max(np.int32(6), 235 - light) // 30
-            k = min(np.int32(400), max(np.int32(40), k))
-            level = min(np.int32(240), max(np.int32(16), 128 + (((np.int32(row_c[i]) - 128) * k) >> 8)))
-            before = np.int32(old[i])
-            new[i] = np.uint8(before + (((level - before) * np.int32(share)) >> 8))
+            k = i32(base + i32(i32(i32(row_e[i]) * edged) >> 1))
+            # 30/30 up to a luma of 205, then less and less; 2185 / 65536 is one thirtieth.
+            paled = min(i32(30), max(i32(6), i32(235 - i32(row_l[i]))))
+            k = i32(i32(i32(k * paled) * 2185) >> 16)
+            k = min(i32(400), max(i32(40), k))
+            level = i32(128 + i32(i32(i32(i32(row_c[i]) - 128) * k) >> 8))
+            level = min(i32(240), max(i32(16), level))
+            before = i32(old[i])
+            new[i] = np.uint8(before + i32(i32(i32(level - before) * mixed) >> 8))
 
 
 @kernel("uint8[const], uint8[const], int, int, uint8[const], int, uint8[], int, int")
@@ -174,10 +183,12 @@ def ink(flat: Any, paper: Any, w: int, h: int, p: Any, sp: int, o: Any, so: int,
 
     share: 0..256 of the drawing, the rest stays `p`.
     """
+    i32 = np.int32
+    mixed = i32(share)
     for j in range(h):
         tone, left = flat[j * w : j * w + w], paper[j * w : j * w + w]
         old, new = p[j * sp : j * sp + w], o[j * so : j * so + w]
         for i in range(w):
-            level = 16 + (((np.int32(tone[i]) - 16) * np.int32(left[i]) * np.int32(257)) >> 16)
-            before = np.int32(old[i])
-            new[i] = np.uint8(before + (((level - before) * np.int32(share)) >> 8))
+            level = i32(16 + i32(i32(i32(i32(i32(tone[i]) - 16) * i32(left[i])) * 257) >> 16))
+            before = i32(old[i])
+            new[i] = np.uint8(before + i32(i32(i32(level - before) * mixed) >> 8))
