@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any, BinaryIO, Protocol
 
 from refilm.domain.clip import ClipInfo
-from refilm.domain.edit import EditRequest, Model
+from refilm.domain.edit import EditRequest, Model, OutputFormat
+from refilm.errors import UnsupportedEdit
 
 
 @dataclass(frozen=True)
@@ -19,13 +20,14 @@ class Capabilities:
     """What an engine can be asked for.
 
     models: the model names it serves.  generative: whether it can invent content.  summary: one honest sentence.
-    devices: "cpu", "cuda", "remote".
+    devices: "cpu", "cuda", "remote".  formats: of the file that it writes; others are refused before it is asked.
     """
 
     models: tuple[Model, ...]
     generative: bool
     summary: str
     devices: tuple[str, ...] = ("cpu",)
+    formats: tuple[OutputFormat, ...] = (OutputFormat.MP4,)
 
 
 @dataclass(frozen=True)
@@ -82,14 +84,25 @@ class Engine(Protocol):
         on_event: OnEvent,
         options: Mapping[str, Any],
     ) -> Outcome:
-        """Write the edited clip to `output` (MP4, H.264, yuv420p), of the source's duration to within one frame, unless
-        the edit asks for another speed: then the outcome says so.
+        """Write the edited clip to `output`, of the source's duration to within one frame, unless the edit asks for
+        another speed: then the outcome says so.
 
+        The file is of the request's `output.format`: MP4 (H.264, yuv420p) where the engine's capabilities name no more.
         Blocking. output: an empty regular file opened for reading and writing, with a descriptor.
         options: the operator's settings for engines, e.g. {"partial_edits": False}.
         Same request, same seed and same input give the same pixels. Raises EditFailure or Cancelled; a failed edit
         may leave bytes in `output`, which the caller throws away.
         """
+
+
+def check_format(engine: Engine, request: EditRequest) -> None:
+    """Raise UnsupportedEdit where the engine does not write the kind of file that the request wants."""
+    formats = engine.capabilities.formats
+    if request.output.format not in formats:
+        raise UnsupportedEdit(
+            f"The engine {engine.name} writes {', '.join(formats)} and not {request.output.format}. "
+            "Ask for another outputFormat."
+        )
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from typing import Any, BinaryIO
 
 from refilm.domain.clip import ClipInfo
 from refilm.domain.edit import EditRequest
-from refilm.engines.base import Inputs, Progress
+from refilm.engines.base import Inputs, Progress, check_format
 from refilm.engines.registry import Registry
 from refilm.errors import EditFailure, InvalidAsset, UnsupportedEdit
 
@@ -100,7 +100,9 @@ def edit(job: Mapping[str, Any], files: list[BinaryIO], channel: Channel) -> dic
     def on_event(progress: Progress) -> None:
         channel.send({"progress": progress.fraction, "frames": progress.frames})
 
-    outcome = Registry().get(job["engine"]).edit(request, inputs, files[keyframes], on_event, job["options"])
+    engine = Registry().get(job["engine"])
+    check_format(engine, request)
+    outcome = engine.edit(request, inputs, files[keyframes], on_event, job["options"])
     return {"applied": outcome.applied, "frames": outcome.frames}
 
 

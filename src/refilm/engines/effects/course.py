@@ -72,12 +72,12 @@ def told(plan: Plan) -> list[str]:
     return sentences
 
 
-def record(retiming: Retiming, written: Written, before: Fraction, after: Fraction) -> dict[str, Any]:
-    """What was done to the clip's time, as JSON values.  before, after: seconds of the source and of the result."""
+def record(retiming: Retiming, written: Written, before: Fraction) -> dict[str, Any]:
+    """What was done to the clip's time, as JSON values.  before: seconds of the source."""
     return {
         "tempo": round(float(retiming.tempo), 4),
         "backwards": retiming.backwards,
         "interpolated": retiming.between is not None,
         "frames": {"read": written.read, "written": written.frames},
-        "seconds": {"before": round(float(before), 3), "after": round(float(after), 3)},
+        "seconds": {"before": round(float(before), 3), "after": round(float(written.seconds), 3)},
     }

@@ -11,7 +11,7 @@ from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from refilm.domain.edit import EditRequest, Model
+from refilm.domain.edit import EditRequest, Model, OutputFormat
 from refilm.engines.base import Capabilities, Inputs, OnEvent, Outcome, Progress
 from refilm.engines.effects import course
 from refilm.engines.effects.operator import Setting
@@ -42,6 +42,7 @@ class EffectsEngine:
             "reference picture's colours or brushwork. It cannot add, remove or replace things, and says so."
         ),
         devices=("cpu",),
+        formats=tuple(OutputFormat),
     )
 
     def warm(self) -> None:
@@ -69,7 +70,8 @@ class EffectsEngine:
         """See `engines.base.Engine.edit`."""
         from refilm.engines.effects.executor import encoding_for
         from refilm.engines.effects.preparation import prepare_editor, steadied
-        from refilm.media.probe import probe
+        from refilm.media.coding import required_matrix
+        from refilm.media.colour import output_matrix
         from refilm.media.stream import edit_frames
 
         plan = _plan(request, options)
@@ -80,13 +82,14 @@ class EffectsEngine:
         _refuse_idle(plan, inputs, timeline, unseen, extended=inner != outer)
         retiming = course.retiming_of(plan, Setting(inner))
         course.check_length(inputs.info.duration, retiming)
+        matrix = required_matrix(request.output.format) or output_matrix(inputs.info.matrix)
         started = partial(on_event, Progress(0.0))
         started()
         plan, path, sway = steadied(plan, inputs, inner, started)
         if sway and not (plan.steps or timeline or inner != outer):
             raise UnsupportedEdit(" ".join(sway) + " Nothing else is asked for, so the clip would stay as it is.")
         framed = course.without_course(plan)
-        editor = prepare_editor(framed, inputs, (inner, outer), seed, timeline, started, path)
+        editor = prepare_editor(framed, inputs, (inner, outer), seed, timeline, started, path, matrix)
         work = _Work(editor, inputs.info.duration / retiming.tempo, on_event)
         started()
         encoding = encoding_for(plan, faithful=timeline is not None and timeline.ranged)
@@ -100,6 +103,8 @@ class EffectsEngine:
             crf=encoding.crf,
             on_frame=work.report,
             retiming=retiming,
+            output_format=request.output.format,
+            prores_profile=request.output.prores_profile,
         )
         on_event(Progress(1.0, written.frames))
         applied = {
@@ -107,13 +112,13 @@ class EffectsEngine:
             "seed": seed,
             "size": list(outer),
             "frames": written.frames,
-            "encoder": {"codec": "h264", "preset": encoding.preset, "crf": encoding.crf, "threads": 2},
+            "encoder": written.encoder,
             "audio": written.audio,
             "notes": [*written.notes, *unseen, *sway, *_extension_note(inner, outer)],
             "versions": {name: version(name) for name in _LIBRARIES},
         }
         if retiming.changes:
-            applied["time"] = course.record(retiming, written, inputs.info.duration, probe(output).duration)
+            applied["time"] = course.record(retiming, written, inputs.info.duration)
         return Outcome(applied, written.frames)
 
 
@@ -141,7 +146,6 @@ class _Work:
 
 def _plan(request: EditRequest, options: Mapping[str, Any]) -> Plan:
     """The request's plan, or UnsupportedEdit where any of it cannot be done."""
-    _refuse_unbuilt(request)
     plan = _compiled(request)
     wordless = bool(request.keyframes or request.output.target_aspect_ratio)
     if plan.refused and not (options.get("partial_edits") and (plan.steps or wordless)):
@@ -153,12 +157,6 @@ def _plan(request: EditRequest, options: Mapping[str, Any]) -> Plan:
             '"make it a watercolour painting", "black and white with film grain" or "let it snow".'
         )
     return replace(plan, steps=steps)
-
-
-def _refuse_unbuilt(request: EditRequest) -> None:
-    """Raise UnsupportedEdit for members of the request that this engine does not carry out."""
-    if request.output.format != "mp4":
-        raise UnsupportedEdit(f"The effects engine writes mp4, not {request.output.format}.")
 
 
 def _compiled(request: EditRequest) -> Plan:

@@ -23,7 +23,6 @@ from refilm.engines.effects.plan import Plan
 from refilm.engines.effects.steadying import Correction
 from refilm.engines.effects.timeline import Timeline
 from refilm.errors import UnsupportedEdit
-from refilm.media.colour import output_matrix
 from refilm.media.geometry import Size, even_size, fit_within
 from refilm.media.moment import frame_at, frames_near, sample_frames
 from refilm.media.picture import read_picture
@@ -46,16 +45,17 @@ def prepare_editor(
     timeline: Timeline | None,
     on_prepared: Callable[[], None],
     path: CameraPath | None = None,
+    matrix: str = "709",
 ) -> FrameEditor:
     """The plan and the keyframes prepared for this clip.
 
     sizes: of the picture, and of the frame around it; the same where nothing is extended.  timeline: of the inputs'
     keyframes, None where there are none.  on_prepared: called after each keyframe; may raise.
-    path: of the camera, where the plan needs it.
+    path: of the camera, where the plan needs it.  matrix: "709" or "601", of the frames.
     Reads pictures and samples only where a step needs them. Raises UnsupportedEdit where a picture is missing.
     """
     inner, outer = sizes
-    setting = replace(_setting(plan, inputs, inner, seed), path=path)
+    setting = replace(_setting(plan, inputs, inner, matrix, seed), path=path)
     wanted = "samples" in needs_of(plan)
     editor: FrameEditor
     if timeline is None:
@@ -102,14 +102,14 @@ def _camera_path(inputs: Inputs, size: Size, on_prepared: Callable[[], None]) ->
     return finder.path()
 
 
-def _setting(plan: Plan, inputs: Inputs, size: Size, seed: int) -> Setting:
+def _setting(plan: Plan, inputs: Inputs, size: Size, matrix: str, seed: int) -> Setting:
     """What the plan's operators are prepared for."""
     needs = needs_of(plan)
     if "reference" in needs and not inputs.references:
         raise UnsupportedEdit("The prompt speaks of a reference picture, but the request carries none in references.")
     return Setting(
         size=size,
-        matrix=output_matrix(inputs.info.matrix),
+        matrix=matrix,
         frame_rate=inputs.info.frame_rate or _USUAL_RATE,
         seed=seed,
         references=tuple(read_picture(file, _REFERENCE_PIXELS) for file in inputs.references)
