@@ -124,6 +124,9 @@ class Workflow:
         except EditFailure as failure:
             self._fail(task, failure)
             log.info("task failed", failure_code=failure.failure_code, notes=getattr(failure, "__notes__", []))
+        except StorageFull as full:
+            self._fail(task, EngineCrash(str(full)))
+            log.error("no room for a task's files", reason=str(full))
         except Exception:
             log.exception("task broke")
             self._fail(task, EngineCrash("Something went wrong inside the server; try again later."))
