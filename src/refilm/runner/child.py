@@ -20,7 +20,7 @@ from refilm.domain.clip import ClipInfo
 from refilm.domain.edit import EditRequest
 from refilm.engines.base import Inputs, Progress, check_format
 from refilm.engines.registry import Registry
-from refilm.errors import InvalidAsset, RefilmError, UnsupportedEdit
+from refilm.errors import EditFailure, InvalidAsset, StorageFull, UnsupportedEdit
 
 #: More files than any job has: a clip, a reference, five keyframes, an output.
 MAX_FILES = 16
@@ -112,7 +112,7 @@ def failure_of(error: BaseException) -> dict[str, Any]:
     if isinstance(error, UnsupportedEdit):
         told["refused"] = [list(pair) for pair in error.refused]
         told["possible"] = list(error.possible)
-    if not isinstance(error, RefilmError):
+    if not isinstance(error, EditFailure | StorageFull):
         told["trace"] = "".join(traceback.format_exception(error))[-4000:]
     return told
 
