@@ -32,7 +32,7 @@ def edit(
     source: Annotated[Path, typer.Argument(metavar="INPUT", help="The clip.")],
     prompt: Annotated[str | None, typer.Option(help="What should change, in plain words.", show_default=False)] = None,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Where the MP4 goes.", show_default=False)
+        Path | None, typer.Option("--output", "-o", help="Where the edited clip goes.", show_default=False)
     ] = None,
     reference: Annotated[list[Path] | None, typer.Option(help="A picture that steers the edit.")] = None,
     keyframe: Annotated[
@@ -46,6 +46,13 @@ def edit(
     aspect: Annotated[
         str | None, typer.Option(help="Another shape such as 9:16: nothing is cut, bands are filled.")
     ] = None,
+    output_format: Annotated[
+        str, typer.Option("--format", help="mp4; prores (.mov), png_sequence (.zip) or sdr_rec709_10bit (.mp4).")
+    ] = "mp4",
+    prores_profile: Annotated[
+        str | None,
+        typer.Option(help="With --format prores: 422 Proxy, 422 LT, 422, 422 HQ, 4444 (usual) or 4444 XQ."),
+    ] = None,
     model: Annotated[
         str | None,
         typer.Option(help="gen4_aleph, or aleph2 where there are keyframes or an aspect; decides the engine."),
@@ -56,12 +63,14 @@ def edit(
     """Edit one local clip, without a server."""
     settings = settings_with()
     images, keyframes = keyframes_of(keyframe or [])
-    request = request_of(prompt, reference or [], keyframes, aspect, seed, model)
+    spec = output_of(output_format, prores_profile, aspect)
+    request = request_of(prompt, reference or [], keyframes, spec, seed, model)
     if plan:
         typer.echo(json.dumps(plan_of(settings, request), indent=2, ensure_ascii=False))
         return
     if output is None:
         raise BadArgument("say where the edited clip shall go: -o OUTPUT")
+    check_suffix(output, spec.format)
     outcome = run(settings, request, source, [*(reference or []), *images], ratio, output, quiet=as_json)
     if as_json:
         typer.echo(json.dumps(outcome.applied, indent=2, ensure_ascii=False))
@@ -69,20 +78,42 @@ def edit(
         typer.echo(f"{output}: {outcome.frames} frames. " + " ".join(outcome.applied.get("explanation", [])))
 
 
+def output_of(name: str, profile: str | None, aspect: str | None) -> OutputSpec:
+    """What shall come out, but for its size. Raises BadArgument."""
+    from refilm.domain.edit import PRORES_PROFILES, TARGET_ASPECT_RATIOS, OutputFormat, OutputSpec
+
+    if name not in set(OutputFormat):
+        raise BadArgument(f"there is no format {name!r}; known are {', '.join(OutputFormat)}")
+    if profile is not None and name != OutputFormat.PRORES:
+        raise BadArgument("--prores-profile needs --format prores")
+    if profile is not None and profile not in PRORES_PROFILES:
+        raise BadArgument(f"--prores-profile {profile!r} is none of {', '.join(PRORES_PROFILES)}")
+    if aspect is not None and aspect not in TARGET_ASPECT_RATIOS:
+        raise BadArgument(f"--aspect {aspect!r} is none of {', '.join(TARGET_ASPECT_RATIOS)}")
+    return OutputSpec(target_aspect_ratio=aspect, format=OutputFormat(name), prores_profile=profile)
+
+
+def check_suffix(output: Path, output_format: OutputFormat) -> None:
+    """Raise BadArgument where the output's name says that it is a file of another format."""
+    from refilm.domain.edit import MEDIA_TYPES
+
+    if output.suffix.lower() in MEDIA_TYPES.keys() - {output_format.suffix}:
+        better = output.with_suffix(output_format.suffix).name
+        raise BadArgument(f"--format {output_format} makes a {output_format.suffix} file; call it {better}")
+
+
 def request_of(
     prompt: str | None,
     references: list[Path],
     keyframes: tuple[Keyframe, ...],
-    aspect: str | None,
+    output: OutputSpec,
     seed: int | None,
     model: str | None,
 ) -> EditRequest:
     """The request behind the command's arguments. Raises BadArgument."""
-    from refilm.domain.edit import MAX_SEED, TARGET_ASPECT_RATIOS, EditRequest, Model, OutputSpec, Reference
+    from refilm.domain.edit import MAX_SEED, EditRequest, Model, Reference
 
-    if aspect is not None and aspect not in TARGET_ASPECT_RATIOS:
-        raise BadArgument(f"--aspect {aspect!r} is none of {', '.join(TARGET_ASPECT_RATIOS)}")
-    steered = bool(keyframes or aspect)
+    steered = bool(keyframes or output.target_aspect_ratio)
     model = model or (Model.ALEPH2 if steered else Model.GEN4_ALEPH)
     if model not in set(Model):
         raise BadArgument(f"there is no model {model!r}; known are {', '.join(Model)}")
@@ -95,7 +126,7 @@ def request_of(
         seed=secrets.randbelow(MAX_SEED + 1) if seed is None else seed,
         references=tuple(Reference("local:") for _ in references),
         keyframes=keyframes,
-        output=OutputSpec(target_aspect_ratio=aspect),
+        output=output,
     )
 
 
