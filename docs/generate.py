@@ -29,6 +29,7 @@ MADE = "<!-- Made by docs/generate.py from the code; edit the code and run it ag
 SETTING_GROUPS = {
     "host": "Where the server lives",
     "engine": "Engines",
+    "embedding_model": "Interpreters of prompts",
     "workers": "How much runs at once",
     "max_body_bytes": "What comes in",
     "output_url_seconds": "What goes out",

@@ -135,7 +135,21 @@ def plan_of(settings: Settings, request: EditRequest) -> dict[str, Any]:
     from refilm.engines.registry import Registry
 
     engine = Registry(settings.engines).get(settings.engine_for(request.model))
-    return engine.plan(request, settings.engine_options())
+    return engine.plan(request, options_for(settings, request))
+
+
+def options_for(settings: Settings, request: EditRequest) -> dict[str, Any]:
+    """The engine's options for this request, with what interpreters say of it where the settings name any."""
+    options = settings.engine_options()
+    if not (settings.chat_url or settings.embedding_model):
+        return options
+    from refilm.bootstrap import interpret_with, lent_aids
+    from refilm.engines.base import never_mind
+    from refilm.engines.registry import Registry
+
+    with lent_aids(settings) as aids:
+        ask = interpret_with(Registry(settings.engines), aids)
+        return {**options, **ask(settings.engine_for(request.model), request, never_mind)}
 
 
 def run(
@@ -168,7 +182,7 @@ def run(
             request,
             info,
             files,
-            options=settings.engine_options(),
+            options=options_for(settings, request),
             seconds=settings.edit_seconds,
             on_tick=on_tick,
         )

@@ -37,7 +37,6 @@ class Likeness:
     """
 
     model: SentenceModel
-    name: str
     sentences: Array
     looks: tuple[str, ...]
     classes: tuple[frozenset[str], ...]
@@ -46,10 +45,10 @@ class Likeness:
     @classmethod
     def load(cls, folder: Path) -> Likeness:
         """With the sentence model in `folder`. Raises UnusableModel."""
-        return cls.of(SentenceModel.load(folder), folder.name, lexicon())
+        return cls.of(SentenceModel.load(folder), lexicon())
 
     @classmethod
-    def of(cls, model: SentenceModel, name: str, words: Lexicon) -> Likeness:
+    def of(cls, model: SentenceModel, words: Lexicon) -> Likeness:
         """With the packaged sentences about the looks of `words`."""
         said = _sentences(words)
         classes = _classes(words, dict.fromkeys(look for _, look in said if look))
@@ -59,7 +58,7 @@ class Likeness:
         doubt = np.sqrt(np.bincount(of_class)[of_class])
         system = _kernel(sentences, sentences) + _RIDGE * np.diag(doubt / doubt.mean())
         weights = np.linalg.solve(system, np.eye(len(classes))[of_class])
-        return cls(model, name, sentences, tuple(look for _, look in said), classes, weights)
+        return cls(model, sentences, tuple(look for _, look in said), classes, weights)
 
     def interpret(self, questions: Sequence[Unread]) -> list[Interpretation]:
         """What the questions' words mean; all of a question together where that says enough, else each clause."""
@@ -80,7 +79,7 @@ class Likeness:
         nearest = np.argsort(-(self.sentences @ vector[0]), kind="stable")
         look = next(self.looks[at] for at in nearest if self.looks[at] in self.classes[first])
         called = str(read_table("en")["looks"][look][0])
-        return Interpretation(text, f"interpreted as “{called}” by the sentence model {self.name}", look)
+        return Interpretation(text, f"interpreted as “{called}” by the sentence model", look)
 
 
 class Likenesses:

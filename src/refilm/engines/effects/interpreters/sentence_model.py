@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from scipy.special import erf
 
 from refilm.engines.effects.interpreters.wordpiece import WordPiece
-from refilm.errors import RefilmError
+from refilm.errors import Unavailable
 
 Array = NDArray[np.float32]
 #: Text and the most tokens of it, to token numbers.
@@ -34,7 +34,7 @@ _MOST_TOGETHER = 64
 _TYPES = {"F32": np.float32, "F16": np.float16}
 
 
-class UnusableModel(RefilmError):
+class UnusableModel(Unavailable):
     """A folder does not hold a sentence model that can be used; the sentence says why."""
 
 
@@ -117,7 +117,8 @@ class SentenceModel:
         scores = queries @ keys.swapaxes(2, 3) / math.sqrt(width / self.heads)
         shares = np.exp(scores - scores.max(axis=3, keepdims=True))
         shares /= shares.sum(axis=3, keepdims=True)
-        return (shares @ values).swapaxes(1, 2).reshape(texts, length, width)
+        joined: Array = (shares @ values).swapaxes(1, 2).reshape(texts, length, width)
+        return joined
 
     def _dense(self, name: str, states: Array) -> Array:
         flat = states.reshape(-1, states.shape[-1])

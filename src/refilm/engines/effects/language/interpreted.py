@@ -72,12 +72,12 @@ def interpret(
         if whole is not None:
             first, *rest = run
             read[id(first)] = _granted(first, whole, lexicon)
-            read.update({id(each): replace(each, reason="", unread=False) for each in rest})
+            read |= {id(part): replace(part, reason="", unread=False) for part in rest}
             continue
-        for each in run:
-            if each.clause.text in known:
-                read[id(each)] = _granted(each, known[each.clause.text], lexicon)
-    return tuple(read.get(id(each), each) for each in readings)
+        for part in run:
+            if part.clause.text in known:
+                read[id(part)] = _granted(part, known[part.clause.text], lexicon)
+    return tuple(read.get(id(reading), reading) for reading in readings)
 
 
 def _runs(readings: Sequence[Reading]) -> list[list[Reading]]:
