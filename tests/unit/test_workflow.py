@@ -163,6 +163,14 @@ def test_a_refused_prompt_ends_failed_with_its_clauses(house: House, clip: Path)
     assert (done.credits, done.outputs) == (0, ())
 
 
+def test_a_disk_without_room_ends_failed_with_its_sentence(house: House, clip: Path):
+    """INTERNAL, because another try may find room, and the reason in words."""
+    done = house.ended(house.submit(clip, "full"))
+
+    assert (done.status, done.failure.code, done.credits) == (TaskStatus.FAILED, "INTERNAL", 0)
+    assert "no room" in done.failure.message
+
+
 @pytest.mark.parametrize("prompt", ["signal SIGKILL", "raise", "lie"])
 def test_a_crash_ends_failed_and_is_not_repeated_for_ever(house: House, clip: Path, prompt: str):
     """An engine that dies costs one task, which ends FAILED INTERNAL; nothing of it is left."""

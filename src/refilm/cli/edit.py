@@ -20,7 +20,7 @@ from refilm.errors import InvalidAsset
 if TYPE_CHECKING:
     from refilm.config import Settings
     from refilm.domain.clip import ClipInfo
-    from refilm.domain.edit import EditRequest, Keyframe
+    from refilm.domain.edit import EditRequest, Keyframe, OutputFormat, OutputSpec
     from refilm.engines.base import Outcome
     from refilm.runner.process import OnTick
 
@@ -55,7 +55,7 @@ def edit(
     ] = None,
     model: Annotated[
         str | None,
-        typer.Option(help="gen4_aleph, or aleph2 where there are keyframes or an aspect; decides the engine."),
+        typer.Option(help="gen4_aleph, or aleph2 where there are keyframes, an aspect or a format; decides the engine."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was applied as JSON.")] = False,
     plan: Annotated[bool, typer.Option(help="Print what the prompt means as JSON and edit nothing.")] = False,
@@ -111,14 +111,14 @@ def request_of(
     model: str | None,
 ) -> EditRequest:
     """The request behind the command's arguments. Raises BadArgument."""
-    from refilm.domain.edit import MAX_SEED, EditRequest, Model, Reference
+    from refilm.domain.edit import MAX_SEED, EditRequest, Model, OutputFormat, Reference
 
-    steered = bool(keyframes or output.target_aspect_ratio)
+    steered = bool(keyframes or output.target_aspect_ratio or output.format is not OutputFormat.MP4)
     model = model or (Model.ALEPH2 if steered else Model.GEN4_ALEPH)
     if model not in set(Model):
         raise BadArgument(f"there is no model {model!r}; known are {', '.join(Model)}")
     if steered and model != Model.ALEPH2:
-        raise BadArgument(f"--keyframe and --aspect belong to aleph2, not to {model}")
+        raise BadArgument(f"--keyframe, --aspect and --format belong to aleph2, not to {model}")
     return EditRequest(
         model=Model(model),
         video_uri="local:",
