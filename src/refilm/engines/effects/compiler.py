@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from refilm.engines.effects import spans
-from refilm.engines.effects.language import interpreted, times
+from refilm.engines.effects.language import interpreted, tempo, times
 from refilm.engines.effects.language.inscription import set_apart
 from refilm.engines.effects.language.interpreted import Interpretation, Unread
 from refilm.engines.effects.language.lexicon import lexicon
@@ -35,7 +35,7 @@ def compile_prompt(prompt: str, *, references: int = 0, interpretations: Iterabl
     words = lexicon()
     text = clean(prompt)
     readings = _readings(text, references)
-    if not readings:
+    if readings is None:
         return _unspoken(references)
     readings = interpreted.interpret(readings, text, interpretations, words)
     settled = settle([wish for reading in readings for wish in reading.wishes], words, _specs())
@@ -50,7 +50,7 @@ def compile_prompt(prompt: str, *, references: int = 0, interpretations: Iterabl
 def unread_of(prompt: str, *, references: int = 0) -> tuple[Unread, ...]:
     """The clauses of a prompt that an interpreter may be asked about: refused, and by no rule. As `compile_prompt`."""
     text = clean(prompt)
-    return interpreted.unread(_readings(text, references), text)
+    return interpreted.unread(_readings(text, references) or (), text)
 
 
 def explain(plan: Plan) -> list[str]:
@@ -59,11 +59,11 @@ def explain(plan: Plan) -> list[str]:
     return sentences + [f"“{clause.text}” cannot be done: {clause.reason}." for clause in plan.refused]
 
 
-def _readings(text: str, references: int) -> tuple[Reading, ...]:
-    """What each clause asks for; nothing where there are no words.  text: cleaned."""
-    tokens = times.set_apart(set_apart(tokenize(text), text), text)
+def _readings(text: str, references: int) -> tuple[Reading, ...] | None:
+    """What each clause asks for, None where there are no words.  text: cleaned."""
+    tokens = tempo.set_apart(times.set_apart(set_apart(tokenize(text), text), text), text)
     if all(token.kind == "mark" for token in tokens):
-        return ()
+        return None
     return read(tokens, text, lexicon(), references=references)
 
 

@@ -1,7 +1,8 @@
 """The lexicon: what words mean, read once from the package's `lexicon/*.toml`.
 
 `looks.toml` says what each look is in operators, which is the same in every language; `en.toml`, `vi.toml`, `zh.toml`
-and `es.toml` say which phrases name it, and carry the small words that the grammar needs. A look that is made of an
+and `es.toml` say which phrases name it, and carry the small words that the grammar needs; `names.toml` has the films,
+painters and games that stand for a look in all of them. A look that is made of an
 operator outside the registry counts as one of a later release. Knows nothing of clauses.
 """
 
@@ -41,6 +42,7 @@ class Look:
     where that is not obvious.  thing: also the name of an object that can stand in a scene ("a cartoon").
     tool: a thing that with an article is nothing else ("a pencil").
     matter: named by a noun that can be listed ("snow"), not a quality of the picture ("dark").
+    scenery: also the name of what a picture may show ("the sunset").
     worded: needs words of the person's own, in quotation marks.
     axis: a measure that goes up and down ("contrast"), so that "less contrast and saturation" is less of both.
     absorbs: looks, had or not, whose words only describe this one where both stand in a clause ("vintage sepia",
@@ -55,6 +57,7 @@ class Look:
     tool: bool = False
     matter: bool = False
     axis: bool = False
+    scenery: bool = False
     worded: bool = False
     absorbs: frozenset[str] = frozenset()
 
@@ -63,12 +66,13 @@ class Look:
 class Entry:
     """What a phrase is. kind: its part in the grammar.  value: which look, topic, factor or set of looks.
 
-    borrowed: it is an English word in another language.
+    borrowed: it is an English word in another language.  name: it is somebody's or something's name, a film's perhaps.
     """
 
     kind: str
     value: Any = None
     borrowed: bool = False
+    name: bool = False
 
 
 @dataclass(frozen=True)
@@ -206,7 +210,7 @@ def rows(table: Mapping[str, Any]) -> Iterator[tuple[str, Entry]]:
     """Each phrase of a language's table with what it is, the more telling kinds first."""
     for phrases, entry in _groups(table):
         yield from ((phrase, entry) for phrase in phrases)
-    for kind, phrases in table["grammar"].items():
+    for kind, phrases in table.get("grammar", {}).items():
         for phrase in phrases:
             yield phrase, Entry("make", REPAINT) if kind == REPAINT else Entry(kind, phrase)
     owners: dict[str, set[str]] = {}
@@ -227,8 +231,11 @@ def _groups(table: Mapping[str, Any]) -> Iterator[tuple[list[str], Entry]]:
 
 @cache
 def _phrases(name: str) -> tuple[tuple[Words, Words, Entry], ...]:
-    """A language's phrases: their words, plain and exact, and what they are."""
-    return tuple((*spell(phrase), entry) for phrase, entry in rows(read_table(name)))
+    """A language's phrases: their words, plain and exact, and what they are. Names count as English."""
+    own = tuple((*spell(phrase), entry) for phrase, entry in rows(read_table(name)))
+    if name != "en":
+        return own
+    return own + tuple((*spell(phrase), replace(entry, name=True)) for phrase, entry in rows(read_table("names")))
 
 
 def _languages(missing: Set[str]) -> dict[str, Language]:
@@ -310,7 +317,7 @@ def _look(name: str, row: Mapping[str, Any]) -> Look:
     steps = tuple(
         Ingredient(step["operator"], float(step.get("scale", 1.0)), step.get("parameters", {})) for step in row["steps"]
     )
-    flags = {flag: bool(row.get(flag)) for flag in ("thing", "tool", "matter", "axis", "worded")}
+    flags = {flag: bool(row.get(flag)) for flag in ("thing", "tool", "matter", "axis", "scenery", "worded")}
     return Look(
         name, steps, row.get("less", ""), row.get("note", ""), absorbs=frozenset(row.get("absorbs", ())), **flags
     )

@@ -14,13 +14,14 @@ from typing import Any
 from refilm.engines.effects.language.clauses import Clause
 from refilm.engines.effects.language.inscription import LOOK as INSCRIPTION
 from refilm.engines.effects.language.inscription import read_inscription
-from refilm.engines.effects.language.lexicon import REPAINT, Ingredient, Lexicon, Look
+from refilm.engines.effects.language.lexicon import REPAINT, Ingredient, Lexicon
 from refilm.engines.effects.language.phrases import Piece
+from refilm.engines.effects.language.tempo import Course, read_courses
 from refilm.engines.effects.language.turning import target, why_not_turned, without_noise
 from refilm.engines.effects.plan import Span, Value
 
 #: What an engine that redraws nothing keeps anyway, so that asking to keep it costs nothing.
-_KEPT_ANYWAY = {"person", "motion", "sound", "composition", "rest", "text", "object"}
+_KEPT_ANYWAY = {"person", "motion", "sound", "composition", "rest", "text", "object", "pace"}
 _ASIDE = {"filler", "simile", "whole", "take", "article", "states", "particle", "into"}
 _BY_THE_WAY = {"filler", "simile", "aspect", "percent", "intensity", "more", "article", "states", "whole", "into"}
 #: The aspects that a grade leaves alone: who asks to keep the lighting does not mind another tint.
@@ -31,6 +32,8 @@ REFERENCE_STYLE = "reference_style"
 _MOST_EMBROIDERY, _UNMISTAKABLE = 3, 7
 #: Small words before what a picture shows or where it shows it.
 _PLACING = {"of", "on", "in", "at", "onto", "de", "del", "en", "sobre", "của", "trên", "trong", "在"}
+#: Words that point at what the picture shows.
+_POINTING = {"the", "this", "that", "el", "la", "los", "las", "esta", "este"}
 #: The operators that change colours only, so that their words describe the colours of a reference.
 _GRADES = {
     "brightness", "contrast", "saturation", "warm", "cool", "black_and_white", "sepia", "teal_orange", "fade", "tint",
@@ -96,6 +99,9 @@ def read_clause(clause: Clause, lexicon: Lexicon, *, nearby: Set[str], reference
     """
     if all(piece.kind in _ASIDE | {"aspect", "style", "anything"} for piece in clause.pieces):
         return Reading(clause)
+    courses = read_courses(clause, lexicon)
+    if courses is not None:
+        return _read_tempo(clause, courses, lexicon)
     if clause.has("remove"):
         return _read_removal(clause, lexicon)
     if clause.has("keep") or _is_ban(clause):
@@ -125,6 +131,14 @@ def _read_wish(clause: Clause, lexicon: Lexicon, *, nearby: Set[str], references
     if clause.has("looks"):
         return _read_looks(clause, lexicon)
     return _read_rest(clause, lexicon)
+
+
+def _read_tempo(clause: Clause, courses: list[Course] | str, lexicon: Lexicon) -> Reading:
+    if isinstance(courses, str):
+        return Reading(clause, reason=lexicon.topics[courses])
+    note = "; ".join(filter(None, map(_typo_note, clause.pieces)))
+    wishes = [Wish(each.look, clause.text, parameters=each.parameters, note=note) for each in courses]
+    return Reading(clause, wishes=tuple(wishes))
 
 
 def _read_text(clause: Clause, lexicon: Lexicon) -> Reading:
@@ -177,7 +191,7 @@ def _unaccounted(clause: Clause, lexicon: Lexicon, nearby: Set[str]) -> tuple[Pi
     for position, piece in enumerate(clause.pieces):
         following = clause.pieces[position + 1].kind if position + 1 < len(clause.pieces) else ""
         if (
-            piece.kind in ("unknown", "topics")
+            piece.kind in ("unknown", "topics", "multiple")
             or (piece.kind == "number" and following != "percent")
             or (piece.kind == "companion" and not piece.value & explained)
         ):
@@ -235,15 +249,37 @@ def _things(clause: Clause, lexicon: Lexicon) -> tuple[Piece, ...]:
         return ()
     inserted = clause.has("add") and clause.has("article")
 
-    def names_object(before: Piece, look: Look) -> bool:
+    def names_object(before: Piece, piece: Piece) -> bool:
+        look = lexicon.looks[piece.value]
         pointed = before.value in ("the", "this") or (look.tool and before.kind == "article")
         return look.thing and (inserted or pointed)
 
-    return tuple(
-        piece
-        for before, piece in pairwise(clause.pieces)
-        if piece.kind == "looks" and names_object(before, lexicon.looks[piece.value])
+    return (
+        tuple(
+            piece for before, piece in pairwise(clause.pieces) if piece.kind == "looks" and names_object(before, piece)
+        )
+        + _named_things(clause)
+        + _sights(clause, lexicon)
     )
+
+
+def _named_things(clause: Clause) -> tuple[Piece, ...]:
+    """Names that here stand for who bears them: "add Mickey Mouse"."""
+    return tuple(piece for piece in clause.of("looks") if piece.name and clause.has("add"))
+
+
+def _sights(clause: Clause, lexicon: Lexicon) -> tuple[Piece, ...]:
+    """Looks that here name what the picture shows, because a colour is asked for them: "make the sunset more red"."""
+    shown = [
+        after
+        for before, after, beyond in zip(clause.pieces, clause.pieces[1:], (*clause.pieces[2:], None), strict=False)
+        if before.value in _POINTING and after.kind == "looks" and not (beyond and beyond.kind in ("whole", "make"))
+        if lexicon.looks[after.value].matter or lexicon.looks[after.value].scenery
+    ]
+    coloured = [
+        piece for piece in clause.of("looks") if all(s.operator in _GRADES for s in lexicon.looks[piece.value].steps)
+    ]
+    return tuple(shown) if any(piece not in shown for piece in coloured) else ()
 
 
 def _why_strange(clause: Clause, strange: tuple[Piece, ...], lexicon: Lexicon) -> str:

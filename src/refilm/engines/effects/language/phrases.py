@@ -21,10 +21,10 @@ _MOST_TYPOS = 12
 
 @dataclass(frozen=True)
 class Piece:
-    """A phrase of the prompt. kind and value: as its `Entry`, or "unknown", "number", "mention", "quoted".
+    """A phrase of the prompt. kind and value: as its `Entry`, or "unknown", "number", "multiple", "mention", "quoted".
 
     start, end: its place in the cleaned text.  words: how many it has.  read_as: the word that a typo was taken for.
-    borrowed: as its `Entry`.
+    borrowed, name: as its `Entry`.
     """
 
     kind: str
@@ -34,6 +34,7 @@ class Piece:
     words: int = 1
     read_as: str = ""
     borrowed: bool = False
+    name: bool = False
 
 
 def cover(tokens: Sequence[Token], language: Language, *, exactly: bool) -> tuple[Piece, ...]:
@@ -44,7 +45,7 @@ def cover(tokens: Sequence[Token], language: Language, *, exactly: bool) -> tupl
     trie = language.exact if exactly else language.plain
     if any(token.kind == "quoted" for token in tokens):
         trie = language.beside_text_exact if exactly else language.beside_text
-    spelled = [token.exact if exactly else token.plain for token in tokens]
+    spelled = [token.exact if exactly or token.foreign else token.plain for token in tokens]
     slips = {} if exactly else _typos(tokens, language)
     words = tuple(slips.get(position, word) for position, word in enumerate(spelled))
     pieces, at = [], 0
@@ -53,7 +54,16 @@ def cover(tokens: Sequence[Token], language: Language, *, exactly: bool) -> tupl
         end, entry = found if found is not None else (at + 1, _left_over(tokens[at]))
         read_as = " ".join(words[position] for position in range(at, end) if position in slips)
         pieces.append(
-            Piece(entry.kind, entry.value, tokens[at].start, tokens[end - 1].end, end - at, read_as, entry.borrowed)
+            Piece(
+                entry.kind,
+                entry.value,
+                tokens[at].start,
+                tokens[end - 1].end,
+                end - at,
+                read_as,
+                entry.borrowed,
+                entry.name,
+            )
         )
         at = end
     return tuple(pieces)
@@ -66,6 +76,8 @@ def _left_over(token: Token) -> Entry:
         return Entry("number", float(token.plain))
     if token.kind == "clock":
         return Entry("topics", "time")
+    if token.kind == "multiple":
+        return Entry("multiple", float(token.plain[1:-1]))
     if token.kind == "mention":
         return Entry("mention", token.plain)
     if token.kind == "mark":

@@ -27,6 +27,9 @@ _DASHES = "-\u2010\u2011\u2012\u2013\u2014~\uff5e"
 _BARE = re.compile(r"(\d+(?:[.,]\d+)?)(s|secs?|seconds?|m|mins?|minutes?)")
 _MINUTES = ("m", "min", "mins", "minute", "minutes")
 _MOST_SECONDS = 86_400.0
+#: The one shape of a picture that is written as a point of time is.
+_SHAPE = "9:16"
+_POINTING = {"at", "from", "until", "till", "after", "before", "since", "desde", "hasta", "tu", "den", "luc"}
 
 
 @dataclass(frozen=True)
@@ -176,9 +179,15 @@ def _signs(tokens: Sequence[Token], text: str) -> list[_Sign]:
             signs.append(_Sign(entry.kind, at, end - 1, entry.value))
             at = end
             continue
-        signs.append(_number(tokens[at], at))
+        signs.append(_Sign("", at, at) if _is_shape(tokens, at) else _number(tokens[at], at))
         at += 1
     return signs
+
+
+def _is_shape(tokens: Sequence[Token], at: int) -> bool:
+    """Whether a point of time is width to height: "crop it to 9:16", with no other point of time beside it."""
+    pointed = at > 0 and tokens[at - 1].plain in _POINTING
+    return tokens[at].plain == _SHAPE and not pointed and sum(each.kind == "clock" for each in tokens) == 1
 
 
 def _number(token: Token, at: int) -> _Sign:
