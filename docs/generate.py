@@ -19,7 +19,7 @@ from refilm.cli import app
 from refilm.config import Settings
 from refilm.engines.effects.language.lexicon import Look, lexicon, read_table
 from refilm.engines.effects.operator import OperatorSpec, Parameter
-from refilm.engines.effects.operators import OPERATORS
+from refilm.engines.effects.operators import DRAWING, OPERATORS
 from refilm.engines.effects.plan import STAGES
 
 REFERENCE = Path(__file__).parent / "reference"
@@ -228,7 +228,8 @@ def operator_section(spec: OperatorSpec) -> list[str]:
     """What there is to say about one operator."""
     needs = f" Needs: {', '.join(sorted(spec.needs))}." if spec.needs else ""
     lines = [f"### `{spec.name}`: {spec.title}", "", f"{spec.summary} Cost {spec.cost}, {spec.noise}.{needs}", ""]
-    lines += [f"![{spec.title}: a frame before and after](../pictures/{spec.name}.jpg)", ""]
+    if spec.name in DRAWING:
+        lines += [f"![{spec.title}: a frame before and after](../pictures/{spec.name}.jpg)", ""]
     lines += table("Parameter", "Default", "Accepts", "Meaning")
     lines += [parameter_row(name, parameter) for name, parameter in spec.parameters.items()]
     return [*lines, "", f"Words: {'; '.join(words_for(spec.name)) or 'none of its own'}."]

@@ -20,7 +20,7 @@ import numpy as np
 import skimage.data
 from PIL import Image, ImageDraw, ImageFont
 
-from refilm.engines.effects.operators import OPERATORS
+from refilm.engines.effects.operators import DRAWING, OPERATORS
 from refilm.engines.effects.plan import Value
 from refilm.engines.effects.planes import Planes
 from refilm.testing import footage
@@ -46,14 +46,14 @@ ACROSS, GAP, LABEL = 2, 6, 20
 
 def main() -> None:
     """Render everything, or the operators named."""
-    names = sys.argv[1:] or list(OPERATORS)
+    names = sys.argv[1:] or list(DRAWING)
     PICTURES.mkdir(exist_ok=True)
     bunny = read_pictures(footage(), RENDERED, first=FIRST, count=COUNT)
     for name in names:
         written = save(before_after(bunny, name), PICTURES / f"{name}.jpg", PICTURE_BYTES)
         print(f"docs/pictures/{name}.jpg: {written / 1000:.0f} kB")
     if not sys.argv[1:]:
-        for stale in {path.stem for path in PICTURES.glob("*.jpg")} - set(OPERATORS):
+        for stale in {path.stem for path in PICTURES.glob("*.jpg")} - set(DRAWING):
             (PICTURES / f"{stale}.jpg").unlink()
         print(f"docs/contact_sheet.jpg: {save(contact_sheet(bunny), SHEET, SHEET_BYTES) / 1000:.0f} kB")
 
@@ -96,7 +96,7 @@ def contact_sheet(bunny: Sequence[Picture]) -> Image.Image:
     """All looks, the untouched frames first: film, a face, an object and a sky in each row."""
     kinds = [bunny, *(pan_over(photograph(name), RENDERED, count=COUNT, down=down) for name, down in STILLS.items())]
     looks = {"source": [kind[-1] for kind in kinds]}
-    looks |= {name: [after(kind, name) for kind in kinds] for name in OPERATORS}
+    looks |= {name: [after(kind, name) for kind in kinds] for name in DRAWING}
     block = len(kinds) * (TILE[0] + GAP) + 2 * GAP, LABEL + TILE[1] + GAP
     sheet = Image.new("RGB", (ACROSS * block[0], -(-len(looks) // ACROSS) * block[1] + GAP), "white")
     pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(15)

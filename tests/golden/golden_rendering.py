@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from refilm.engines.effects.operators import OPERATORS
+from refilm.engines.effects.operators import DRAWING
 from refilm.engines.effects.plan import Value
 from refilm.engines.effects.planes import Buffer, Planes
 from refilm.testing import rendering
@@ -60,7 +60,7 @@ def main(names: list[str]) -> None:
     from refilm.testing import footage
 
     pictures = load(footage())
-    for name in names or sorted(OPERATORS):
+    for name in names or sorted(DRAWING):
         last = extract(render(pictures, name)[-1])
         Image.fromarray(last).save(reference_path(name), lossless=True, method=6)
         print(f"{reference_path(name).name}: {reference_path(name).stat().st_size / 1000:.1f} kB")

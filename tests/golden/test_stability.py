@@ -8,7 +8,7 @@ import golden_rendering as rendering
 import numpy as np
 import pytest
 
-from refilm.engines.effects.operators import OPERATORS
+from refilm.engines.effects.operators import DRAWING
 from refilm.testing.stability import (
     INSEPARABLE,
     LAYERED,
@@ -52,7 +52,7 @@ UNTEXTURED = {"pencil": 1.6, "comic": 1.6, "oil": 1.25, "watercolour": 1.25}
 MOVED = {"mirror", "stabilise"}
 
 
-@pytest.mark.parametrize("name", sorted(set(OPERATORS) - LAID_OVER - MOVED))
+@pytest.mark.parametrize("name", sorted(set(DRAWING) - LAID_OVER - MOVED))
 def test_operator_adds_little_to_the_motion(name, pictures, paths):
     """The flow-warped error stays within the operator's bound of the source's own error."""
     result = rendering.render(pictures, name)

@@ -85,7 +85,7 @@ def test_several_texts_stand_in_several_places() -> None:
     ],
 )
 def test_what_cannot_be_written_is_refused(prompt: str, reason: str) -> None:
-    """Text in the scene, text without its words, characters without a glyph, overlong text: each is refused by a reason."""
+    """Text in the scene, text without its words, characters without a glyph, overlong text: refused by a reason."""
     plan = compile_prompt(prompt)
 
     assert not plan.steps

@@ -9,11 +9,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from refilm.engines.effects.operator import ColourOperator, FrameOperator, OperatorSpec, Parameter, TimeOperator
+from refilm.engines.effects.operator import (
+    ColourOperator,
+    FrameOperator,
+    OperatorSpec,
+    Parameter,
+    ShapeOperator,
+    TimeOperator,
+)
 from refilm.engines.effects.operators import OPERATORS
 from refilm.engines.effects.plan import STAGES
 
 EXPECTED = {
+    "rotate": "geometry",
+    "reframe": "geometry",
     "stabilise": "geometry",
     "speed": "time",
     "slow_motion": "time",
@@ -77,7 +86,7 @@ def test_spec_is_complete(name):
     assert spec.parameters or name == "reverse"
     assert all(parameter.meaning for parameter in spec.parameters.values())
     assert spec.subsumes <= set(OPERATORS)
-    assert issubclass(operator, ColourOperator | FrameOperator | TimeOperator)
+    assert issubclass(operator, ColourOperator | FrameOperator | TimeOperator | ShapeOperator)
     assert issubclass(operator, TimeOperator) == (spec.stage == "time")
     assert not (spec.spans and spec.stage == "time")
 

@@ -12,8 +12,9 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from refilm.domain.edit import EditRequest, Model, OutputFormat
-from refilm.engines.base import Capabilities, Inputs, OnEvent, Outcome, Progress
+from refilm.engines.base import Aids, Capabilities, Inputs, OnEvent, Outcome, Progress
 from refilm.engines.effects import course
+from refilm.engines.effects.interpreters import interpreters
 from refilm.engines.effects.operator import Setting
 from refilm.engines.effects.operators import OPERATORS
 from refilm.engines.effects.plan import Plan, RefusedClause, Step
@@ -24,6 +25,8 @@ from refilm.errors import UnsupportedEdit
 if TYPE_CHECKING:
     from refilm.engines.effects.context import TimedPlanes
     from refilm.engines.effects.extension import FrameEditor
+    from refilm.engines.effects.framing import Framing
+    from refilm.engines.effects.language.interpreted import Interpretation
     from refilm.engines.effects.planes import Planes
     from refilm.media.geometry import Size
 
@@ -57,7 +60,12 @@ class EffectsEngine:
     def plan(self, request: EditRequest, options: Mapping[str, Any]) -> dict[str, Any]:
         """What the request means: resolved steps, refused clauses, an explanation of each, members without effect."""
         plan = _plan(request, options)
-        return _described(plan, request)
+        described = _described(plan, request)
+        return {**described, "explanation": [*described["explanation"], *interpreters.problem(options)]}
+
+    def interpret(self, request: EditRequest, aids: Aids) -> dict[str, Any]:
+        """What the clauses mean that the lexicon cannot read. See `engines.base.Interpreting`."""
+        return interpreters.interpret(request, aids)
 
     def edit(
         self,
@@ -76,20 +84,19 @@ class EffectsEngine:
 
         plan = _plan(request, options)
         seed = request.seed or 0
-        inner, outer = _sizes(request, inputs)
+        framing = _framing(plan, request, inputs)
         timeline = Timeline(request.keyframes, inputs.info.duration) if request.keyframes else None
         plan, unseen = _placed(plan, inputs)
-        _refuse_idle(plan, inputs, timeline, unseen, extended=inner != outer)
-        retiming = course.retiming_of(plan, Setting(inner))
+        plan = _refuse_idle(plan, inputs, timeline, unseen, framing)
+        retiming = course.retiming_of(plan, Setting(framing.inner))
         course.check_length(inputs.info.duration, retiming)
         matrix = required_matrix(request.output.format) or output_matrix(inputs.info.matrix)
         started = partial(on_event, Progress(0.0))
         started()
-        plan, path, sway = steadied(plan, inputs, inner, started)
-        if sway and not (plan.steps or timeline or inner != outer):
+        plan, path, sway = steadied(plan, inputs, framing, started)
+        if sway and not (plan.steps or timeline or framing.inner != framing.outer):
             raise UnsupportedEdit(" ".join(sway) + " Nothing else is asked for, so the clip would stay as it is.")
-        framed = course.without_course(plan)
-        editor = prepare_editor(framed, inputs, (inner, outer), seed, timeline, started, path, matrix)
+        editor = prepare_editor(course.without_course(plan), inputs, framing, seed, timeline, started, path, matrix)
         work = _Work(editor, inputs.info.duration / retiming.tempo, on_event)
         started()
         encoding = encoding_for(plan, faithful=timeline is not None and timeline.ranged)
@@ -97,8 +104,8 @@ class EffectsEngine:
             inputs.video,
             output,
             work.process,
-            size=inner,
-            output_size=outer,
+            size=framing.read,
+            output_size=framing.outer,
             preset=encoding.preset,
             crf=encoding.crf,
             on_frame=work.report,
@@ -110,11 +117,17 @@ class EffectsEngine:
         applied = {
             **_described(plan, request, timeline),
             "seed": seed,
-            "size": list(outer),
+            "size": list(framing.outer),
             "frames": written.frames,
             "encoder": written.encoder,
             "audio": written.audio,
-            "notes": [*written.notes, *unseen, *sway, *_extension_note(inner, outer)],
+            "notes": [
+                *written.notes,
+                *unseen,
+                *sway,
+                *framing.note(_display_size(inputs)),
+                *interpreters.problem(options),
+            ],
             "versions": {name: version(name) for name in _LIBRARIES},
         }
         if retiming.changes:
@@ -146,7 +159,7 @@ class _Work:
 
 def _plan(request: EditRequest, options: Mapping[str, Any]) -> Plan:
     """The request's plan, or UnsupportedEdit where any of it cannot be done."""
-    plan = _compiled(request)
+    plan = _compiled(request, interpreters.interpretations(options))
     wordless = bool(request.keyframes or request.output.target_aspect_ratio)
     if plan.refused and not (options.get("partial_edits") and (plan.steps or wordless)):
         raise _unsupported(plan)
@@ -159,13 +172,13 @@ def _plan(request: EditRequest, options: Mapping[str, Any]) -> Plan:
     return replace(plan, steps=steps)
 
 
-def _compiled(request: EditRequest) -> Plan:
+def _compiled(request: EditRequest, interpretations: Sequence[Interpretation]) -> Plan:
     """What the words ask for; a picture without words asks for its colours."""
     words = (request.prompt_text or "").strip()
     if words:
         from refilm.engines.effects.compiler import compile_prompt
 
-        return compile_prompt(words, references=len(request.references))
+        return compile_prompt(words, references=len(request.references), interpretations=interpretations)
     if request.references:
         note = "a reference picture without a prompt gives the clip its colours"
         return Plan((Step("color_transfer", note=note),))
@@ -237,22 +250,18 @@ def _extension(request: EditRequest) -> list[str]:
     ]
 
 
-def _extension_note(inner: Size, outer: Size) -> list[str]:
-    """The sizes of an extension, where there is one."""
-    if inner == outer:
-        return []
-    return [f"The picture, {inner[0]}x{inner[1]}, lies in the middle of a frame of {outer[0]}x{outer[1]}."]
+def _framing(plan: Plan, request: EditRequest, inputs: Inputs) -> Framing:
+    """The sizes of the edited picture and of the frame around it, and how the clip is turned."""
+    from refilm.engines.effects.framing import framing_of
+    from refilm.media.geometry import parse_pair
+
+    target = request.output.target_aspect_ratio
+    aspect = Fraction(*parse_pair(target)) if target else None
+    return framing_of(plan, _display_size(inputs), request.output.size, aspect)
 
 
-def _sizes(request: EditRequest, inputs: Inputs) -> tuple[Size, Size]:
-    """The size of the edited picture, and of the frame around it."""
-    from refilm.engines.effects.extension import extended_sizes
-    from refilm.media.geometry import even_size, parse_pair
-
-    size = request.output.size or even_size((inputs.info.width, inputs.info.height))
-    if not request.output.target_aspect_ratio:
-        return size, size
-    return extended_sizes(size, Fraction(*parse_pair(request.output.target_aspect_ratio)))
+def _display_size(inputs: Inputs) -> Size:
+    return inputs.info.width, inputs.info.height
 
 
 def _placed(plan: Plan, inputs: Inputs) -> tuple[Plan, list[str]]:
@@ -268,22 +277,33 @@ def _placed(plan: Plan, inputs: Inputs) -> tuple[Plan, list[str]]:
 
 
 def _refuse_idle(
-    plan: Plan, inputs: Inputs, timeline: Timeline | None, unseen: Sequence[str], *, extended: bool
-) -> None:
-    """Raise UnsupportedEdit where this clip would come out as it went in.  unseen: what lies outside the clip."""
-    edits = bool(plan.steps) or timeline is not None
+    plan: Plan, inputs: Inputs, timeline: Timeline | None, unseen: list[str], framing: Framing
+) -> Plan:
+    """The plan, or UnsupportedEdit where this clip would come out as it went in.
+
+    unseen: what lies outside the clip; a sentence is added for a shape that the clip has already.
+    """
+    from refilm.engines.effects.framing import why_idle, without_framing
+
+    same_shape = why_idle(plan, framing, _display_size(inputs))
+    plan = without_framing(plan) if same_shape else plan
+    unchanged = not plan.steps and timeline is None and framing.inner == framing.outer
     if timeline is not None and all(stretch.start >= inputs.info.duration for stretch in timeline.stretches):
         raise UnsupportedEdit(
             f"The clip lasts {float(inputs.info.duration):.2f} s and every range of the keyframes begins after that. "
             "Give ranges that lie within the clip."
         )
-    if unseen and not edits and not extended:
+    if same_shape and unchanged:
+        raise UnsupportedEdit(same_shape + " Nothing else is asked for, so the clip would stay as it is.")
+    if unseen and unchanged:
         raise UnsupportedEdit(" ".join(unseen) + " Give times that lie within the clip.")
-    if not edits and not extended:
+    if unchanged:
         raise UnsupportedEdit(
             "The clip already has the shape that targetAspectRatio names, and nothing else is asked for. "
             "Name another shape, or say in promptText what should change."
         )
+    unseen += [same_shape] if same_shape else []
+    return plan
 
 
 def _explanation(plan: Plan) -> list[str]:

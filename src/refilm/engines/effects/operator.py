@@ -166,7 +166,7 @@ class Operator(ABC):
     """One edit step. An instance works on one clip: `prepare` once, then its frames in order.
 
     A class is a ColourOperator, a FrameOperator, or both: then its colour comes first and its frame work after. Or it
-    is a TimeOperator and nothing else.
+    is a TimeOperator or a ShapeOperator and nothing else.
     """
 
     spec: ClassVar[OperatorSpec]
@@ -206,3 +206,10 @@ class TimeOperator(Operator):
     @abstractmethod
     def retiming(self) -> Retiming:
         """What becomes of the clip's time, once prepared."""
+
+
+class ShapeOperator(Operator):
+    """An operator that changes the shape of the clip and no pixel of it: `framing` works out the sizes.
+
+    `prepare` sees the parameters alone; the sizes are known only once all such operators are.
+    """

@@ -16,10 +16,12 @@ from refilm.engines.base import Inputs
 from refilm.engines.effects.camera_path import FOLLOWED_PIXELS, CameraPath, PathFinder
 from refilm.engines.effects.executor import SAMPLED_COLOURS, SAMPLED_FRAMES, Executor, needs_of, sample_colours
 from refilm.engines.effects.extension import ExtendedEditor, FrameEditor
+from refilm.engines.effects.framing import Framing, without_framing
 from refilm.engines.effects.keyframes import KeyframeColours, RangedExecutor, keyframe_look
 from refilm.engines.effects.operator import Setting
 from refilm.engines.effects.operators import OPERATORS
 from refilm.engines.effects.plan import Plan
+from refilm.engines.effects.quarter_turns import TurnedEditor, turned
 from refilm.engines.effects.steadying import Correction
 from refilm.engines.effects.timeline import Timeline
 from refilm.errors import UnsupportedEdit
@@ -40,7 +42,7 @@ _TOLD_EVERY = 10
 def prepare_editor(
     plan: Plan,
     inputs: Inputs,
-    sizes: tuple[Size, Size],
+    framing: Framing,
     seed: int,
     timeline: Timeline | None,
     on_prepared: Callable[[], None],
@@ -49,12 +51,13 @@ def prepare_editor(
 ) -> FrameEditor:
     """The plan and the keyframes prepared for this clip.
 
-    sizes: of the picture, and of the frame around it; the same where nothing is extended.  timeline: of the inputs'
-    keyframes, None where there are none.  on_prepared: called after each keyframe; may raise.
+    framing: how frames are turned and laid into a frame of their own; `process` of the result takes frames of its
+    `read` size.  timeline: of the inputs' keyframes, None where there are none.  on_prepared: called after each
+    keyframe; may raise.
     path: of the camera, where the plan needs it.  matrix: "709" or "601", of the frames.
     Reads pictures and samples only where a step needs them. Raises UnsupportedEdit where a picture is missing.
     """
-    inner, outer = sizes
+    plan, inner, outer = without_framing(plan), framing.inner, framing.outer
     setting = replace(_setting(plan, inputs, inner, matrix, seed), path=path)
     wanted = "samples" in needs_of(plan)
     editor: FrameEditor
@@ -68,11 +71,12 @@ def prepare_editor(
             return Executor(plan, setting, [colours.apply])
 
         editor = RangedExecutor(timeline, prepare) if timeline.ranged else prepare()
-    return editor if inner == outer else ExtendedEditor(editor, inner, outer)
+    editor = editor if inner == outer else ExtendedEditor(editor, inner, outer, black=framing.black)
+    return TurnedEditor(editor, framing.turns) if framing.turns else editor
 
 
 def steadied(
-    plan: Plan, inputs: Inputs, size: Size, on_prepared: Callable[[], None]
+    plan: Plan, inputs: Inputs, framing: Framing, on_prepared: Callable[[], None]
 ) -> tuple[Plan, CameraPath | None, list[str]]:
     """(the plan, the camera's path where a step follows it, sentences for the record).
 
@@ -81,22 +85,22 @@ def steadied(
     steps = [step for step in plan.steps if "path" in OPERATORS[step.operator].spec.needs]
     if not steps:
         return plan, None, []
-    path = _camera_path(inputs, size, on_prepared)
-    corrections = [(step, Correction.of(path, float(step.parameters["strength"]), size)) for step in steps]
+    path = _camera_path(inputs, framing, on_prepared)
+    corrections = [(step, Correction.of(path, float(step.parameters["strength"]), framing.inner)) for step in steps]
     idle = [step for step, correction in corrections if not correction.visible]
     kept = tuple(step for step in plan.steps if step not in idle)
     return replace(plan, steps=kept), path, [str(correction) for _, correction in corrections]
 
 
-def _camera_path(inputs: Inputs, size: Size, on_prepared: Callable[[], None]) -> CameraPath:
-    """Where the camera went: reads the whole clip once, small.
+def _camera_path(inputs: Inputs, framing: Framing, on_prepared: Callable[[], None]) -> CameraPath:
+    """Where the camera went: reads the whole clip once, small, in the shape that it will be edited in.
 
-    size: that the clip will be edited at; its shape counts.  on_prepared: called a few times a second; may raise.
+    on_prepared: called a few times a second; may raise.
     """
     finder = PathFinder()
-    with FrameReader(inputs.video, size=even_size(fit_within(size, FOLLOWED_PIXELS))) as reader:
+    with FrameReader(inputs.video, size=even_size(fit_within(framing.read, FOLLOWED_PIXELS))) as reader:
         for frame in reader:
-            finder.follow(float(frame.time), frame.y)
+            finder.follow(float(frame.time), turned(frame.y, framing.turns))
             if frame.index % _TOLD_EVERY == 0:
                 on_prepared()
     return finder.path()

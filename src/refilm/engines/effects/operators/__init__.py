@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from refilm.engines.effects.operator import Operator
+from refilm.engines.effects.operator import ColourOperator, FrameOperator, Operator
 from refilm.engines.effects.operators.autumn import Autumn
 from refilm.engines.effects.operators.black_and_white import BlackAndWhite
 from refilm.engines.effects.operators.blur import Blur
@@ -35,7 +35,9 @@ from refilm.engines.effects.operators.patch_style import PatchStyle
 from refilm.engines.effects.operators.pencil import Pencil
 from refilm.engines.effects.operators.pixel_art import PixelArt
 from refilm.engines.effects.operators.rain import Rain
+from refilm.engines.effects.operators.reframe import Reframe
 from refilm.engines.effects.operators.reverse import Reverse
+from refilm.engines.effects.operators.rotate import Rotate
 from refilm.engines.effects.operators.saturation import Saturation
 from refilm.engines.effects.operators.sepia import Sepia
 from refilm.engines.effects.operators.sharpen import Sharpen
@@ -57,6 +59,8 @@ _CLASSES: tuple[type[Operator], ...] = (
     Speed,
     SlowMotion,
     Reverse,
+    Rotate,
+    Reframe,
     Stabilise,
     Mirror,
     Brightness,
@@ -99,3 +103,6 @@ _CLASSES: tuple[type[Operator], ...] = (
 )
 
 OPERATORS: Mapping[str, type[Operator]] = MappingProxyType({each.spec.name: each for each in _CLASSES})
+
+#: The names of those that change pixels, and not only the clip's time or shape: what they do is seen in one frame.
+DRAWING = tuple(name for name, each in OPERATORS.items() if issubclass(each, ColourOperator | FrameOperator))
