@@ -16,7 +16,7 @@ from refilm.engines.effects.operators import OPERATORS
 from refilm.engines.effects.plan import Plan, Step
 from refilm.engines.effects.planes import Buffer
 
-ALL = sorted(OPERATORS)
+ALL = sorted(name for name, each in OPERATORS.items() if each.spec.stage != "time")
 GRADED = ["sepia", "teal_orange", "fade", "night", "watercolour", "cartoon", "vignette", "autumn", "cyberpunk"]
 GRADED += [
     "golden_hour",
