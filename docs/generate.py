@@ -230,8 +230,8 @@ def operator_section(spec: OperatorSpec) -> list[str]:
     lines = [f"### `{spec.name}`: {spec.title}", "", f"{spec.summary} Cost {spec.cost}, {spec.noise}.{needs}", ""]
     if spec.name in DRAWING:
         lines += [f"![{spec.title}: a frame before and after](../pictures/{spec.name}.jpg)", ""]
-    lines += table("Parameter", "Default", "Accepts", "Meaning")
-    lines += [parameter_row(name, parameter) for name, parameter in spec.parameters.items()]
+    rows = [parameter_row(name, parameter) for name, parameter in spec.parameters.items()]
+    lines += [*table("Parameter", "Default", "Accepts", "Meaning"), *rows] if rows else ["No parameters."]
     return [*lines, "", f"Words: {'; '.join(words_for(spec.name)) or 'none of its own'}."]
 
 
