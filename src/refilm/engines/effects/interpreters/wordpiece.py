@@ -79,7 +79,7 @@ def _spaced(char: str) -> str:
     """A character as the basic tokenizer wants it: control characters out, spaces plain, ideographs apart."""
     if char in "\t\n\r" or unicodedata.category(char) == "Zs":
         return " "
-    if char in "\0\ufffd" or unicodedata.category(char) in ("Cc", "Cf", "Cn", "Co", "Cs"):
+    if char in "\0\ufffd" or unicodedata.category(char) in ("Cc", "Cf", "Co", "Cs"):
         return ""
     code = ord(char)
     return f" {char} " if any(low <= code <= high for low, high in _IDEOGRAPHS) else char

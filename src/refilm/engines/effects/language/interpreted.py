@@ -81,12 +81,15 @@ def interpret(
 
 
 def _runs(readings: Sequence[Reading]) -> list[list[Reading]]:
-    """Neighbouring unread clauses of a sentence."""
-    numbered, number = [], 0
+    """Neighbouring unread clauses of a sentence. One that leans on a clause refused by a rule is refused with it."""
+    numbered, number, refused = [], 0, False
     for reading in readings:
-        if not reading.unread or reading.clause.link == "start":
+        leaning = refused and reading.clause.verbless and reading.clause.link in ("and", "or", "with")
+        unread = reading.unread and not leaning
+        refused = bool(reading.reason) and not unread
+        if not unread or reading.clause.link == "start":
             number += 1
-        numbered.append((number if reading.unread else -number, reading))
+        numbered.append((number if unread else -number, reading))
     return [[each for _, each in run] for number, run in groupby(numbered, key=lambda pair: pair[0]) if number > 0]
 
 
