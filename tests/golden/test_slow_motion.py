@@ -1,4 +1,4 @@
-"""Frames made between two others: nearer to the truth than a mixture of the two, never across a cut, always the same."""
+"""Frames made between two others: nearer to the truth than mixtures of the two, never across a cut, always the same."""
 
 from __future__ import annotations
 
