@@ -235,7 +235,9 @@ def _phrases(name: str) -> tuple[tuple[Words, Words, Entry], ...]:
     own = tuple((*spell(phrase), entry) for phrase, entry in rows(read_table(name)))
     if name != "en":
         return own
-    return own + tuple((*spell(phrase), replace(entry, name=True)) for phrase, entry in rows(read_table("names")))
+    names = tuple((*spell(phrase), replace(entry, name=True)) for phrase, entry in rows(read_table("names")))
+    told = tuple(row for row in own if row[2].kind != "companion")
+    return told + names + own[len(told) :]
 
 
 def _languages(missing: Set[str]) -> dict[str, Language]:

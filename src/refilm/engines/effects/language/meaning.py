@@ -32,6 +32,8 @@ REFERENCE_STYLE = "reference_style"
 _MOST_EMBROIDERY, _UNMISTAKABLE = 3, 7
 #: Small words before what a picture shows or where it shows it.
 _PLACING = {"of", "on", "in", "at", "onto", "de", "del", "en", "sobre", "của", "trên", "trong", "在"}
+#: What ends in "ly" like an adverb and is a thing or a person, and how long an adverb is at least.
+_NO_ADVERBS, _SHORTEST_ADVERB = {"assembly", "monopoly", "firefly", "dragonfly", "anomaly", "potbelly", "gadfly"}, 7
 #: Words that point at what the picture shows.
 _POINTING = {"the", "this", "that", "el", "la", "los", "las", "esta", "este"}
 #: The operators that change colours only, so that their words describe the colours of a reference.
@@ -191,7 +193,8 @@ def _unaccounted(clause: Clause, lexicon: Lexicon, nearby: Set[str]) -> tuple[Pi
     for position, piece in enumerate(clause.pieces):
         following = clause.pieces[position + 1].kind if position + 1 < len(clause.pieces) else ""
         if (
-            piece.kind in ("unknown", "topics", "multiple")
+            (piece.kind == "unknown" and not (own and _is_adverb(piece.value)))
+            or piece.kind in ("topics", "multiple")
             or (piece.kind == "number" and following != "percent")
             or (piece.kind == "companion" and not piece.value & explained)
         ):
@@ -213,6 +216,11 @@ def _is_unread(clause: Clause, strange: tuple[Piece, ...]) -> bool:
     known = all(piece.kind in ("unknown", "companion", "number") for piece in strange)
     told = clause.has("simile", "aspect", "style") and not any(_is_shown(piece, clause) for piece in strange)
     return known and (told or not clause.has("looks"))
+
+
+def _is_adverb(word: str) -> bool:
+    """Whether a strange word only says how: "a hauntingly blue tint". No thing is called so, but for a few."""
+    return word.endswith("ly") and len(word) >= _SHORTEST_ADVERB and word.isascii() and word not in _NO_ADVERBS
 
 
 def _is_embroidery(strange: Piece, clause: Clause) -> bool:
@@ -252,7 +260,8 @@ def _things(clause: Clause, lexicon: Lexicon) -> tuple[Piece, ...]:
     def names_object(before: Piece, piece: Piece) -> bool:
         look = lexicon.looks[piece.value]
         pointed = before.value in ("the", "this") or (look.tool and before.kind == "article")
-        return look.thing and (inserted or pointed)
+        likened = piece.name and not clause.has("simile")
+        return (look.thing and (inserted or pointed)) or (likened and pointed)
 
     return (
         tuple(
