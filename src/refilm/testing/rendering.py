@@ -94,9 +94,15 @@ def shaken(pictures: Sequence[Picture]) -> list[Picture]:
     """The pictures as a trembling hand would have filmed them; what it saw beyond their edges is mirrored."""
     results = []
     for each, place in zip(pictures, shake_of(len(pictures), pictures[0].size), strict=True):
-        y, u, v = (_displaced(plane, place, plane.shape[1] / each.size[0]) for plane in (each.y, each.u, each.v))
-        results.append(replace(each, y=y, u=u, v=v))
+        moved = shifted(each, place)
+        results.append(replace(each, y=moved.y, u=moved.u, v=moved.v))
     return results
+
+
+def shifted(picture: Planes, place: NDArray[np.float64]) -> Buffer:
+    """The picture moved, turned and scaled.  place: a row of `shake_of`."""
+    width = picture.y.shape[1]
+    return Buffer(*(_displaced(plane, place, plane.shape[1] / width) for plane in (picture.y, picture.u, picture.v)))
 
 
 def _displaced(plane: NDArray[np.uint8], place: NDArray[np.float64], share: float) -> NDArray[np.uint8]:

@@ -48,10 +48,10 @@ class Framing:
         if abs(Fraction(*self.inner) / Fraction(*whole) - 1) > _SAME_SHAPE:
             sentences.append(f"Of each frame the middle was kept, at {self.inner[0]}x{self.inner[1]}.")
         if self.inner != self.outer:
-            bars = "black bars" if self.black else "the picture mirrored and blurred"
+            bars = "black bars" if self.black else "its own mirrored, blurred edges"
             sentences.append(
-                f"The picture, {self.inner[0]}x{self.inner[1]}, lies in the middle of a frame of "
-                f"{self.outer[0]}x{self.outer[1]}, beside {bars}."
+                f"The picture, {self.inner[0]}x{self.inner[1]}, lies between {bars} in the middle of a frame of "
+                f"{self.outer[0]}x{self.outer[1]}."
             )
         return sentences
 
