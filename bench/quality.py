@@ -31,7 +31,7 @@ import numpy as np
 from refilm.engines.effects.engine import EffectsEngine
 from refilm.engines.effects.executor import Executor, encoding_for, sample_colours
 from refilm.engines.effects.operator import Setting
-from refilm.engines.effects.operators import OPERATORS
+from refilm.engines.effects.operators import DRAWING, OPERATORS
 from refilm.engines.effects.plan import Plan, Step
 from refilm.engines.effects.planes import Planes
 from refilm.media.probe import probe
@@ -162,7 +162,7 @@ def row(found: Quality) -> str:
 def main() -> None:
     """Measure the operators one after another, printing as we go."""
     arguments = parser().parse_args()
-    unknown = set(arguments.only) - set(OPERATORS)
+    unknown = set(arguments.only) - set(DRAWING)
     if unknown:
         raise SystemExit(f"There is no operator {', '.join(sorted(unknown))}.")
     EffectsEngine().warm()
@@ -174,7 +174,7 @@ def main() -> None:
     print(f"{'':<18}" + "".join(f"{head:>9}" for head in HEADS) + "  goal")
     found = []
     with tempfile.TemporaryDirectory() as folder:
-        for name in OPERATORS:
+        for name in DRAWING:
             if not arguments.only or name in arguments.only:
                 found.append(measure(name, source, Path(folder)))
                 print(row(found[-1]), flush=True)

@@ -4,7 +4,7 @@ Pictures are predicted from earlier ones, so that a run of them can only be deco
 clip is therefore taken in runs from its end: each is decoded from the key frame before it, held, and handed out the
 other way round. Where key frames lie so far apart that what lies between them exceeds what may be held, the stretch is
 decoded again from its key frame for each run of it. That takes (n / held + 1) / 2 times the work for n frames between
-key frames: 1.5 times for the 250 of x264's default at 720p. The other ways were weighed: a scratch file needs room on a
+key frames: 1.6 times for the 250 of x264's default at 720p. The other ways were weighed: a scratch file needs room on a
 disk, which a locked-down child has no right to; keeping what is held compressed costs each frame an encoder and a
 decoder more, also in the clips (nearly all) that fit. What would take more than `_MOST_WORK` times the work is refused.
 """
@@ -27,8 +27,8 @@ from refilm.media.probe import NOTHING_DECODES, sample_aspect_of
 from refilm.media.read import FrameReader
 from refilm.media.upright import Upright
 
-#: Bytes of pictures that are held: 69 frames of 1080p, or 17 of 2160p.
-HELD_BYTES = 216_000_000
+#: Bytes of pictures that are held: 115 frames of 720p, 51 of 1080p, 12 of 2160p.
+HELD_BYTES = 160_000_000
 #: How many times a clip may be decoded, frame for frame, in order to be played backwards.
 _MOST_WORK = 16
 

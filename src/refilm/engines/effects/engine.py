@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
-from functools import partial
+from functools import cache, partial
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -56,6 +56,8 @@ class EffectsEngine:
         from refilm.engines.effects.warming import warm
 
         warm()
+        _own_version()
+        _library_versions()
 
     def plan(self, request: EditRequest, options: Mapping[str, Any]) -> dict[str, Any]:
         """What the request means: resolved steps, refused clauses, an explanation of each, members without effect."""
@@ -88,7 +90,7 @@ class EffectsEngine:
         timeline = Timeline(request.keyframes, inputs.info.duration) if request.keyframes else None
         plan, unseen = _placed(plan, inputs)
         plan = _refuse_idle(plan, inputs, timeline, unseen, framing)
-        retiming = course.retiming_of(plan, Setting(framing.inner))
+        retiming = course.retiming_of(plan, Setting(framing.read))
         course.check_length(inputs.info.duration, retiming)
         matrix = required_matrix(request.output.format) or output_matrix(inputs.info.matrix)
         started = partial(on_event, Progress(0.0))
@@ -128,7 +130,7 @@ class EffectsEngine:
                 *framing.note(_display_size(inputs)),
                 *interpreters.problem(options),
             ],
-            "versions": {name: version(name) for name in _LIBRARIES},
+            "versions": dict(_library_versions()),
         }
         if retiming.changes:
             applied["time"] = course.record(retiming, written, inputs.info.duration)
@@ -323,8 +325,15 @@ def _unused_references(plan: Plan, request: EditRequest) -> list[str]:
     ]
 
 
+@cache
 def _own_version() -> str:
     try:
         return version("refilm")
     except PackageNotFoundError:
         return "unknown"
+
+
+@cache
+def _library_versions() -> Mapping[str, str]:
+    """The versions of what the pixels depend on."""
+    return {name: version(name) for name in _LIBRARIES}
