@@ -70,29 +70,16 @@ class Upright:
         self._matrix = matrix
         self._source_matrix = source_matrix
         self._scaler = VideoReformatter()
-        self._rotation: int | None = None
-        self._orientation = UPRIGHT
         self._covers: dict[tuple[int, int, Fraction, bool], Cover] = {}
 
     def __call__(self, picture: av.VideoFrame, sample_aspect: Fraction = Fraction(1)) -> av.VideoFrame:
         """The picture in the one form; itself where it has that form already."""
-        orientation = self._orientation_of(picture)
+        orientation = orientation_of(picture)
         cut = self._cover(picture, sample_aspect, orientation.transpose)
         converted = self._convert(picture, cut.scaled)
         if orientation == UPRIGHT and cut.scaled == self._size:
             return converted
         return self._lay_out(converted, cut, orientation)
-
-    def _orientation_of(self, picture: av.VideoFrame) -> Orientation:
-        """The picture's orientation, looked up only where its rotation is not the last picture's.
-
-        PyAV ties a picture whose side data was asked for into a circle of references: it lives on, with its megabytes,
-        until Python's collector comes by, hundreds of pictures later. Asking for the rotation alone does not.
-        """
-        rotation = picture.rotation
-        if rotation != self._rotation:
-            self._rotation, self._orientation = rotation, orientation_of(picture)
-        return self._orientation
 
     def _cover(self, picture: av.VideoFrame, sample_aspect: Fraction, transpose: bool) -> Cover:
         key = (picture.width, picture.height, sample_aspect, transpose)

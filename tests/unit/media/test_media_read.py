@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import itertools
 from collections.abc import Callable
 from fractions import Fraction
@@ -367,19 +366,3 @@ def test_samples_of_a_raw_stream_are_better_than_none(make_clip: MakeClip) -> No
     """A stream that cannot be searched still gives at least one sample."""
     with make_clip(name="a.h264", seconds=1).open("rb") as file:
         assert len(sample_frames(file, 4)) >= 1
-
-
-@pytest.mark.parametrize("rotation", [0, 90])
-def test_frames_are_let_go_at_once(make_clip: MakeClip, rotation: int) -> None:
-    """A frame that nobody holds is gone without waiting for Python's collector: memory would grow by megabytes each."""
-    clip = make_clip(seconds=2, size=(160, 90), rotation=rotation)
-
-    gc.collect()
-    gc.disable()
-    try:
-        read(clip)
-        left = gc.collect()
-    finally:
-        gc.enable()
-
-    assert left < 25

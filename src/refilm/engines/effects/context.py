@@ -128,7 +128,7 @@ class Context:
 
     @property
     def motion(self) -> tuple[float, float]:
-        """How far the picture as a whole has moved, (right, down) in full-size pixels, since the clip began."""
+        """How far the picture as a whole has moved, (right, down) in full-size pixels, since the shot began."""
         self._look()
         return self._motion
 
@@ -142,6 +142,7 @@ class Context:
         flow = self._flow_finder.calc(current, previous, None)
         self._cut = is_cut(current, previous, flow)
         if self._cut:
+            self._motion = (0.0, 0.0)
             return
         self._flow = flow
         across, down = np.median(flow[::8, ::8].reshape(-1, 2), axis=0)

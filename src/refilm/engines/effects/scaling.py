@@ -9,7 +9,8 @@ from refilm.engines.effects.planes import Plane
 
 
 def smaller(plane: Plane, size: tuple[int, int]) -> Plane:
-    """The plane averaged down to `size`, (width, height); itself where it has that size.
+    """The plane averaged down to `size`, (width, height); itself where it has that size. Its rows lie without gaps, as
+    optical flow wants them.
 
     OpenCV halves a picture ten times as fast as it averages it over any other square, so it is halved as often as that
     comes out even. Each halving rounds up, which makes the picture brighter by an eighth of a level.
@@ -20,4 +21,4 @@ def smaller(plane: Plane, size: tuple[int, int]) -> Plane:
         plane = np.asarray(cv2.resize(plane, half, interpolation=cv2.INTER_AREA), np.uint8)
     if (plane.shape[1], plane.shape[0]) != size:
         plane = np.asarray(cv2.resize(plane, size, interpolation=cv2.INTER_AREA), np.uint8)
-    return plane
+    return np.ascontiguousarray(plane)
