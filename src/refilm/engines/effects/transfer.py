@@ -117,7 +117,7 @@ def _linear_map(source: Colours, wanted: Colours) -> Mapping:
 
 def _places(colours: Colours) -> Colours:
     """Where each colour lies on the grid, (n, 3), 0.._NODES - 1."""
-    return np.clip((colours - _LOW) / (_HIGH - _LOW), 0, 1) * (_NODES - 1)
+    return np.asarray(np.clip((colours - _LOW) / (_HIGH - _LOW), 0, 1) * (_NODES - 1))
 
 
 def _scatter(colours: Colours, values: Colours) -> Colours:
