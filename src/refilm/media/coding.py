@@ -107,7 +107,7 @@ def _prores(profile: str) -> Coding:
         pixel_format="yuv444p10le" if full else "yuv422p10le",
         told={"codec": "prores", "profile": profile, "bits": 10, "chroma": chroma},
         notes=(
-            f"ProRes {profile} holds 10 bits a sample and {chroma} colour here, and no transparency; the edit was "
+            f"ProRes {profile} was given 10 bits a sample and {chroma} colour, without transparency; the edit was "
             "computed with 8 bits and 4:2:0 colour.",
         ),
     )
