@@ -22,6 +22,7 @@ from refilm.engines.effects.planes import Buffer
 from refilm.engines.effects.spans import Window, check, on_clip, told
 from refilm.errors import UnsupportedEdit
 from refilm.media.probe import probe
+from refilm.testing import read_frames, ssim
 
 SIZE = (160, 96)
 #: Of twelve frames at 25 per second, the fourth to the eighth.
@@ -145,30 +146,43 @@ def test_spans_that_cannot_be_are_refused_before_any_frame():
 
 
 @pytest.fixture
-def edit_plan(make_clip, tmp_path, monkeypatch):
-    """edit_plan(plan, seconds): the outcome of a plan on a clip of that length."""
+def edit(make_clip, tmp_path):
+    """edit(prompt, seconds): the outcome for a clip of that length, the clip and the edited clip."""
 
-    def run(plan, seconds):
-        clip = make_clip(seconds=seconds, size=(96, 64))
-        monkeypatch.setattr("refilm.engines.effects.compiler.compile_prompt", lambda words, **_: plan)
-        with clip.open("rb") as video, (tmp_path / "edited.mp4").open("w+b") as file:
-            wanted = EditRequest(Model.GEN4_ALEPH, "asset:v", "words", 7)
-            return EffectsEngine().edit(wanted, Inputs(video, probe(video)), file, lambda progress: None, {})
+    def run(prompt, seconds):
+        clip, edited_clip = make_clip(seconds=seconds, size=(96, 64)), tmp_path / "edited.mp4"
+        with clip.open("rb") as video, edited_clip.open("w+b") as file:
+            wanted = EditRequest(Model.GEN4_ALEPH, "asset:v", prompt, 7)
+            outcome = EffectsEngine().edit(wanted, Inputs(video, probe(video)), file, lambda progress: None, {})
+        return outcome, clip, edited_clip
 
     return run
 
 
-def test_a_plan_outside_the_clip_is_refused(edit_plan):
+def test_a_prompt_with_times_edits_only_them(edit):
+    """Black and white in the last second of a two second clip: colours before, none after."""
+    outcome, clip, edited_clip = edit("black and white in the last second", 2)
+
+    before, after = read_frames(clip), read_frames(edited_clip)
+    colour = [np.ptp(frame.astype(int), axis=-1).mean() for frame in after]
+    half = len(after) // 2
+    assert max(colour[half:]) < 4 < min(colour[:half])
+    assert min(ssim(one, two) for one, two in zip(before[:half], after[:half], strict=True)) > 0.95
+    assert outcome.applied["plan"]["steps"][0]["span"] == (1.0, None)
+    assert "from 1 s on" in outcome.applied["explanation"][0]
+
+
+def test_a_plan_outside_the_clip_is_refused(edit):
     """Where every span begins after the clip's end, nothing would change, and the request is refused."""
     with pytest.raises(UnsupportedEdit, match=r"lasts 1\.00 s and nothing of it lies from 5 s to 6 s"):
-        edit_plan(Plan((Step("sepia", clause="sepia", span=(5.0, 6.0)),)), 1)
+        edit("sepia from 5 s to 6 s", 1)
 
 
-def test_a_step_outside_the_clip_is_told(edit_plan):
+def test_a_step_outside_the_clip_is_told(edit):
     """Beside steps that do work, one that lies outside the clip is left out, and the record says so."""
-    outcome = edit_plan(Plan((Step("sepia", span=(-0.5, None)), Step("snow", clause="snow", span=(5.0, 6.0)))), 1)
+    outcome, *_ = edit("sepia until 0:01. Let it snow from 5 s to 6 s.", 2)
 
     applied = json.loads(json.dumps(outcome.applied))
     assert [step["operator"] for step in applied["plan"]["steps"]] == ["sepia"]
-    assert applied["plan"]["steps"][0]["span"] == [0.5, None]
-    assert "snow was left out" in applied["notes"][0]
+    assert applied["plan"]["steps"][0]["span"] == [0.0, 1.0]
+    assert "was left out" in applied["notes"][0]
