@@ -14,7 +14,7 @@ from refilm.engines.effects.context import Context
 from refilm.engines.effects.drift import Drift, DriftFinder
 from refilm.engines.effects.kernels import draw
 from refilm.engines.effects.kernels import drift as kernels
-from refilm.engines.effects.layers import LEVELS, chroma_gain, enlarged, recolour, spared
+from refilm.engines.effects.layers import LEVELS, chroma_gain, enlarged, recolour, redrawn, spared
 from refilm.engines.effects.opencv import cv2
 from refilm.engines.effects.operator import Setting
 from refilm.engines.effects.planes import Plane, Planes, flat
@@ -34,7 +34,7 @@ class OilPainting:
         grid = self._stabiliser.size
         self._half = (grid[0] + 1) // 2, (grid[1] + 1) // 2
         scale = min(grid) / 360
-        self._orientation = Orientation(3.5 * scale)
+        self._orientation = Orientation(3.5 * scale, sweeping=True)
         self._fine = Patches(grid, max(1.2, 2.6 * scale * (0.6 + 0.4 * strength)), softness=8.0)
         self._broad = Patches(self._half, max(1.2, 3.4 * scale * (0.6 + 0.4 * strength)), softness=8.0)
         self._strokes = Strokes(grid, max(2, round(6 * scale))), Strokes(self._half, max(2, round(7 * scale)))
@@ -61,7 +61,7 @@ class OilPainting:
         painted = _mixed(broad, fine, busy)
         bristles = self._bristle(self._drift.update(context), code, busy)
         sharp = cv2.extractChannel(steady, 0)
-        luma = spared(cv2.extractChannel(painted, 0), sharp, 14)
+        luma = redrawn(spared(cv2.extractChannel(painted, 0), sharp, 14), sharp, 0.25, 0.6)
         self._draw_luma(context, luma, bristles, before.y, after.y)
         for k, old, new in ((1, before.u, after.u), (2, before.v, after.v)):
             recolour(cv2.extractChannel(painted, k), self._chroma, self._share, old, new)

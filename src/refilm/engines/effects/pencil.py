@@ -44,12 +44,13 @@ class PencilDrawing:
         scale = min(grid) / 360
         self._orientation = Orientation(2.0 * scale)
         self._patches = Patches(grid, max(1.2, 2.0 * scale), softness=8.0)
-        self._blurs = max(1.4, 2.1 * scale), max(0.6, 1.0 * scale)
+        self._blurs = max(1.4, 2.1 * _lead_scale(scale)), max(0.6, 1.0 * scale)
         self._lead = _line_table(strength)
         self._drift = DriftFinder(setting)
         self._tile = _tile(setting.seed)
-        self._zoom = max(0, round(math.log2(max(1.0, setting.scale))))
-        self._layers = _layer_table(setting.scale, min(1.25, strength) * (0.8 if colour else 1.0))
+        # Rounded down: tooth that is too fine looks like paper, tooth that is too coarse like mosaic.
+        self._zoom = math.floor(math.log2(max(1.0, setting.scale)))
+        self._layers = _layer_table(_lead_scale(setting.scale), min(1.25, strength) * (0.8 if colour else 1.0))
         self._wash = 96 if colour else 60
         self._share = min(1.0, 0.35 + 0.65 * strength)
         self._chroma = chroma_gain(1.1 if colour else 0.0)
@@ -87,6 +88,11 @@ def _line_table(strength: float) -> NDArray[np.uint8]:
     ratio = np.minimum(1, LEVELS / 255 + _UNDRAWN)
     lead = 1.5 * strength * (1 - ratio**1.6) * rise(0.0, 0.16)[::-1]
     return np.asarray(np.rint(255 * np.clip(1 - lead, 0, 1)), np.uint8)
+
+
+def _lead_scale(scale: float) -> float:
+    """How much thicker the lead is in a picture that is `scale` times as large: a larger sheet is drawn more finely."""
+    return scale**0.65 if scale > 1 else scale
 
 
 def _layer_table(scale: float, strength: float) -> NDArray[np.int32]:
