@@ -186,6 +186,37 @@ def test_edit_makes_a_file_and_tells_what_was_applied(refilm, make_clip, tmp_pat
     assert [path.name for path in output.parent.iterdir()] == ["out.mp4"]
 
 
+@pytest.mark.parametrize(
+    ("options", "name", "begins"),
+    [
+        (("prores", "--prores-profile", "422 LT"), "out.mov", b"\x00\x00\x00\x14ftypqt"),
+        (("png_sequence",), "OUT.ZIP", b"PK\x03\x04"),
+        (("sdr_rec709_10bit",), "out.mp4", b"\x00\x00\x00\x20ftypisom"),
+    ],
+)
+def test_edit_writes_the_format_that_is_asked_for(refilm, make_clip, tmp_path, options, name, begins):
+    """The file begins as its kind does, and the record names the profile."""
+    status, out, err = refilm(
+        "edit", make_clip(seconds=0.5, rate=10, size=(96, 64)), "--prompt", "Make it warmer",
+        "--format", *options, "-o", tmp_path / name, "--json",
+    )  # fmt: skip
+
+    assert (status, err) == (0, "")
+    assert (tmp_path / name).read_bytes().startswith(begins)
+    assert json.loads(out)["encoder"].get("profile") in {"422 LT", "high10", None}
+
+
+def test_a_format_that_does_not_fit_is_one_sentence(refilm, tmp_path):
+    """Unknown formats and profiles, a profile of nothing, a name that promises another file: all before the clip."""
+    edit = ("edit", tmp_path / "none.mp4", "--prompt", "Make it warmer", "-o", tmp_path / "out.mp4")
+
+    assert_one_sentence(refilm(*edit, "--format", "gif"), "no format 'gif'; known are mp4, prores")
+    assert_one_sentence(refilm(*edit, "--format", "prores", "--prores-profile", "HQ"), "'HQ' is none of 422, 4444")
+    assert_one_sentence(refilm(*edit, "--prores-profile", "422"), "needs --format prores")
+    assert_one_sentence(refilm(*edit, "--format", "prores"), "makes a .mov file; call it out.mov")
+    assert_one_sentence(refilm(*edit, "--format", "png_sequence", "--model", "gen4_aleph"), "belong to aleph2")
+
+
 def test_plan_shows_what_a_prompt_means_and_edits_nothing(refilm, tmp_path):
     """--plan needs no clip that exists, prints JSON and writes no file."""
     status, out, err = refilm("edit", tmp_path / "none.mp4", "--prompt", "black and white with film grain", "--plan")
