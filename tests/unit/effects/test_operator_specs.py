@@ -37,6 +37,8 @@ EXPECTED = {
     "sepia": "grade",
     "teal_orange": "grade",
     "fade": "grade",
+    "spring": "grade",
+    "summer": "grade",
     "autumn": "grade",
     "tint": "grade",
     "color_transfer": "grade",

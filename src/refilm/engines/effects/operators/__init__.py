@@ -44,7 +44,9 @@ from refilm.engines.effects.operators.sharpen import Sharpen
 from refilm.engines.effects.operators.slow_motion import SlowMotion
 from refilm.engines.effects.operators.snow import Snow
 from refilm.engines.effects.operators.speed import Speed
+from refilm.engines.effects.operators.spring import Spring
 from refilm.engines.effects.operators.stabilise import Stabilise
+from refilm.engines.effects.operators.summer import Summer
 from refilm.engines.effects.operators.teal_orange import TealOrange
 from refilm.engines.effects.operators.text import Text
 from refilm.engines.effects.operators.tilt_shift import TiltShift
@@ -72,6 +74,8 @@ _CLASSES: tuple[type[Operator], ...] = (
     Sepia,
     TealOrange,
     Fade,
+    Spring,
+    Summer,
     Autumn,
     Tint,
     ColorTransfer,
