@@ -28,6 +28,8 @@ _MARKS = re.compile(
 _STOPS = r"[,.;!?\n、，。；！？]"
 _JOINS = r"(?<!\w)(?:and|then|but|with|y|luego|después|pero|con|và|rồi|sau đó|nhưng|với)(?!\w)|并且|并|然后|同时|和|但"
 _BREAK = re.compile(f"{_STOPS}|{_JOINS}", re.IGNORECASE)
+#: After one of these a prompt speaks of something else: `write "A" at the top and "B" at the bottom` is one wish.
+_ENDS = re.compile(r"[.;!?\n。；！？]")
 _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]")
 #: Verbs of making that give a picture its text; others would change a text that is in it.
 _GIVING = {
@@ -74,11 +76,16 @@ def find(text: str) -> list[Quoted]:
         Quoted(match.start(), match.end(), match[match.lastgroup or 0].strip()) for match in _MARKS.finditer(text)
     ]
     bare = _without(text, marked)
+    breaks = [(match.start(), match.end()) for match in _BREAK.finditer(bare)]
+    told: dict[str, tuple[bool, bool]] = {}  # of each part of the prompt: whether it names text, or only a place
     found: list[Quoted] = []
     for each in marked:
-        start, end = _stretch(bare, each.start, each.end)
-        around = f"{bare[start : each.start]} {bare[each.end : end]}"
-        if _names().search(around) or (found and _continues(around, bare[found[-1].end : start])):
+        start = max((end for _, end in breaks if end <= each.start), default=0)
+        around = bare[start : next((begin for begin, _ in breaks if begin >= each.end), len(bare))]
+        if around not in told:
+            told[around] = bool(_names().search(around)), not re.sub(r"\W", "", _placings().sub(" ", around))
+        named, placed = told[around]
+        if named or (placed and found and not _ENDS.search(bare, found[-1].end, start)):
             found.append(each)
     return [each for each in found if each.words] or ([] if marked else list(_unmarked(text)))
 
@@ -91,22 +98,11 @@ def _token(quoted: Quoted) -> Token:
 
 def _without(text: str, marked: Sequence[Quoted]) -> str:
     """The text with blanks in the place of what stands in quotation marks."""
+    parts, at = [], 0
     for each in marked:
-        text = text[: each.start] + " " * (each.end - each.start) + text[each.end :]
-    return text
-
-
-def _stretch(bare: str, start: int, end: int) -> tuple[int, int]:
-    """The part of the prompt around a place that no mark and no connecting word interrupts."""
-    begin = max((match.end() for match in _BREAK.finditer(bare, 0, start)), default=0)
-    following = _BREAK.search(bare, end)
-    return begin, following.start() if following else len(bare)
-
-
-def _continues(around: str, between: str) -> bool:
-    """Whether only a place is said beside the words: `write "A" at the top and "B" at the bottom`."""
-    near = not re.search(r"[.;!?\n。；！？]", between)
-    return near and not re.sub(r"\W", "", _placings().sub(" ", around))
+        parts += [text[at : each.start], " " * (each.end - each.start)]
+        at = each.end
+    return "".join([*parts, text[at:]])
 
 
 def _unmarked(text: str) -> Iterator[Quoted]:
