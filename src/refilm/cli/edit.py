@@ -55,7 +55,9 @@ def edit(
     ] = None,
     model: Annotated[
         str | None,
-        typer.Option(help="gen4_aleph, or aleph2 where there are keyframes, an aspect or a format; decides the engine."),
+        typer.Option(
+            help="gen4_aleph, or aleph2 where there are keyframes, an aspect or a format; decides the engine."
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was applied as JSON.")] = False,
     plan: Annotated[bool, typer.Option(help="Print what the prompt means as JSON and edit nothing.")] = False,

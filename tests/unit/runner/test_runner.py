@@ -60,10 +60,10 @@ def edit(
     seconds: float = 60,
     on_tick=process.go_on,
     output=None,
-    wanted: OutputSpec = OutputSpec(),
+    wanted: OutputSpec | None = None,
 ):
     """The outcome of an edit by the odd engine."""
-    request = EditRequest(Model.GEN4_ALEPH, "local:", prompt, seed=1, output=wanted)
+    request = EditRequest(Model.GEN4_ALEPH, "local:", prompt, seed=1, output=wanted or OutputSpec())
     with clip.open("rb") as source, tempfile.TemporaryFile() as scratch:
         files = [source, output or scratch]
         return runner.edit("odd", request, INFO, files, options={}, seconds=seconds, on_tick=on_tick)
