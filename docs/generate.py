@@ -213,7 +213,7 @@ def operators_page() -> list[str]:
         "cat in a corner, where a reference picture is needed, is Chelsea (Stéfan van der Walt, CC0).",
         "[All looks on four kinds of footage](../contact_sheet.jpg): the same clip, and pans over photographs of",
         "Eileen Collins (NASA, public domain), a cup of coffee (Rachel Michetti, CC0) and a rocket (SpaceX, public",
-        "domain).",
+        "domain). Operators that change only a clip's time or shape have nothing to show in one frame, and no picture.",
     ]
     for stage in STAGES:
         specs = [operator.spec for operator in OPERATORS.values() if operator.spec.stage == stage]
