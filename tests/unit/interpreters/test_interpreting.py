@@ -11,6 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from refilm.cli.edit import plan_of
+from refilm.config import Settings
 from refilm.domain.edit import EditRequest, Model, Reference
 from refilm.engines.base import Aids
 from refilm.engines.effects.compiler import compile_prompt, explain, unread_of
@@ -149,11 +151,10 @@ def test_an_unknown_look_leaves_the_clause_refused():
 def test_every_likeness_is_of_a_look_and_said_once():
     """The sentences about looks name looks that somebody knows, and no sentence stands for two of them."""
     table = read_table("likenesses")
-    meanings = read_table("looks")
     sentences = [sentence for group in table["looks"].values() for sentence in group] + table["nothing"]["sentences"]
 
     assert len(sentences) == len(set(sentences))
-    assert set(table["looks"]) & set(lexicon().looks) <= set(meanings["looks"])
+    assert set(table["looks"]) <= set(lexicon().looks)
     assert all(len(group) >= 2 for group in table["looks"].values())
 
 
@@ -355,3 +356,15 @@ def test_pictures_are_offered_where_one_came(ask, chat_server):
     _, plan = ask(STRANGE, references=1)
 
     assert [step.operator for step in plan.steps] == ["patch_style"]
+
+
+def test_the_command_line_asks_as_well(chat_server):
+    """`refilm edit --plan` shows what an interpreter says, where the settings name one."""
+    chat_server.plan(("sepia", {}, STRANGE))
+
+    planned = plan_of(Settings(chat_url=chat_server.url, chat_model="small-model"), request(STRANGE))
+
+    assert [step["operator"] for step in planned["plan"]["steps"]] == ["sepia"]
+    assert "by the chat model small-model" in planned["explanation"][0]
+    with pytest.raises(UnsupportedEdit):
+        plan_of(Settings(), request(STRANGE))
