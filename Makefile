@@ -33,10 +33,11 @@ fix: $(STAMP)  ## what ruff can mend by itself
 serve: $(STAMP)  ## a server on http://127.0.0.1:8000
 	$(RUN)/refilm serve
 
-bench: $(STAMP)  ## tables against named peers; minutes
+bench: $(STAMP)  ## tables against named peers; about 25 minutes, and a few with BENCH=--quick
 	$(RUN)/uv sync --quiet --frozen --inexact --extra demo --group bench
-	$(RUN)/python bench/effects.py
+	$(RUN)/python bench/effects.py --rounds 1 $(BENCH)
 	$(RUN)/python bench/api.py
+	$(RUN)/python bench/quality.py $(BENCH)
 
 pictures: $(STAMP)  ## docs/pictures/ and docs/contact_sheet.jpg anew; look at them before committing
 	$(RUN)/python docs/pictures.py

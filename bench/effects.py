@@ -1,19 +1,26 @@
 """What each operator costs, as a ratio to a plain FFmpeg transcode of the same clip in the same run.
 
-    python bench/effects.py [--clip PATH] [--rounds 3] [--only NAME ...]
+    python bench/effects.py [--section cost sizes memory start prompts] [--only NAME ...] [--clip PATH] [--quick]
+
+Section `cost` is the table of all operators, `sizes` the same for one grade and one painting at 1920x1080 and 3840x2160
+against the transcode at that size; `memory`, `start` and `prompts` are those of `bench/limits.py`.
 
 Every measurement is a process of its own. The transcode runs again after every third job, and a job is divided by the
 two transcodes around it, so that a machine that grows busy does so for both; the table shows medians over the rounds.
 The transcode is imageio-ffmpeg's binary, libx264 veryfast crf 20, 2 threads, audio copied. Peers do the grade
 `teal_orange`: FFmpeg's lut3d, moviepy (in an environment of its own under .cache/), a plain OpenCV loop.
 
-Our processes load their kernels before the clock starts, as a worker does; baking tables and textures is inside.
+Our processes load their kernels before the clock starts, as a worker does; opening the clip, sampling it, baking tables
+and textures is inside. `first` tells how many seconds of it had passed when the first frame was handed to the encoder.
+A short clip is played again and again until it lasts 20 s, by copying its packets: what a frame costs is to be told
+from what a start costs. `--quick`: one round, and the footage as it is.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import resource
 import statistics
 import subprocess
@@ -24,15 +31,27 @@ import venv
 from collections.abc import Callable
 from pathlib import Path
 
+import limits
+
 ROOT = Path(__file__).resolve().parent.parent
 MOVIEPY_HOME = ROOT / ".cache" / "bench-moviepy"
 GRADE = "teal_orange"
 #: Wall ratio that the next release wants, by stage.
 GOALS = {"grade": 1.15, "light": 1.5, "weather": 1.5, "lens": 1.5, "medium": 1.5, "style": 2.3}
+#: The same for single operators.
+OWN_GOALS = {"patch_style": 4.5}
+#: How many times faster than these peers the same grade should be.
+FASTER, SLOWER_PEERS = 2.5, ("ffmpeg lut3d", "moviepy")
+#: Sizes of section `sizes`, how many frames of the footage are made so large, and what edits them.
+SIZES = {(1920, 1080): 132, (3840, 2160): 48}
+SIZED = (GRADE, "watercolour")
 LUT_SIZE = 33
+#: Seconds that the footage lasts at least.
+SHORTEST = 20
 
 
-# The jobs. Each runs in its own process: it prepares, calls clock(), works, and returns the frames written.
+# The jobs. Each runs in its own process: it prepares, calls clock(), works, and calls clock() again when the first
+# frame is handed to the encoder, where it can tell.
 
 
 def ffmpeg(clip: Path, output: Path, room: Path, clock: Callable[[], None], *, lut: bool = False) -> int:
@@ -58,36 +77,30 @@ def pyav(clip: Path, output: Path, room: Path, clock: Callable[[], None]) -> int
 
     clock()
     with clip.open("rb") as source, output.open("w+b") as target:
-        return edit_frames(source, target, None).frames
+        return edit_frames(source, target, None, on_frame=once(clock)).frames
 
 
 def operator(name: str, clip: Path, output: Path, room: Path, clock: Callable[[], None]) -> int:
-    """One operator with its defaults, as the engine runs it."""
-    import numpy as np
-
+    """One operator with its defaults, asked for by its name: the whole engine but for the process it runs in."""
     from refilm.engines.effects.engine import EffectsEngine
-    from refilm.engines.effects.executor import SAMPLED_FRAMES, Executor, encoding_for, needs_of, sample_colours
-    from refilm.engines.effects.operator import Setting, no_samples
-    from refilm.engines.effects.plan import Plan, Step
-    from refilm.media.probe import probe
-    from refilm.media.read import sample_frames
-    from refilm.media.stream import edit_frames
 
     EffectsEngine().warm()
-    plan = Plan((Step(name),))
-    encoding = encoding_for(plan)
-    down, across = np.mgrid[0:180, 0:320]
-    sunset = np.stack([235 - down // 2, 60 + across // 4, 50 + down // 2], -1).astype(np.uint8)
+    request = limits.request_for(name)
+    first = once(clock)
     clock()
-    with clip.open("rb") as source, output.open("w+b") as target:
-        info = probe(source)
-        samples = no_samples
-        if "samples" in needs_of(plan):
-            colours = sample_colours(sample_frames(source, SAMPLED_FRAMES), 1)
-            samples = lambda: colours  # noqa: E731
-        size = (info.width // 2 * 2, info.height // 2 * 2)
-        executor = Executor(plan, Setting(size, info.matrix, seed=1, references=(sunset,), samples=samples))
-        return edit_frames(source, target, executor.process, preset=encoding.preset, crf=encoding.crf).frames
+    with output.open("w+b") as target:
+        return limits.edited(request, clip, target, lambda progress: first(progress.frames)).frames
+
+
+def once(clock: Callable[[], None]) -> Callable[[int], None]:
+    """What to call with the number of frames written: the clock at the first, nothing at the others."""
+    waiting = [clock]
+
+    def count(frames: int) -> None:
+        if frames and waiting:
+            waiting.pop()()
+
+    return count
 
 
 def moviepy(clip: Path, output: Path, room: Path, clock: Callable[[], None]) -> int:
@@ -155,6 +168,7 @@ def measure(job: str, clip: Path, room: Path) -> None:
         "cpu": cpu_seconds() - cpu,
         "bytes": output.stat().st_size,
         "memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "first": started[1][0] - wall if len(started) > 1 else 0.0,
     }
     print(json.dumps(result))
 
@@ -186,6 +200,22 @@ def write_tables(room: Path) -> None:
     rows = table.transpose(2, 1, 0, 3).reshape(-1, 3)
     lines = [f"LUT_3D_SIZE {LUT_SIZE}", *(f"{r:.6f} {g:.6f} {b:.6f}" for r, g, b in rows)]
     (room / "grade.cube").write_text("\n".join(lines) + "\n")
+
+
+def long_enough(clip: Path, room: Path) -> Path:
+    """The clip, or a copy of it in `room` that repeats it until it lasts SHORTEST seconds."""
+    import imageio_ffmpeg
+
+    from refilm.media.probe import probe
+
+    with clip.open("rb") as source:
+        again = math.ceil(SHORTEST / probe(source).duration) - 1
+    if again < 1:
+        return clip
+    repeated = room / f"{clip.stem} x{again + 1}{clip.suffix}"
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-stream_loop", str(again), "-i", str(clip)]
+    subprocess.run([*command, "-c", "copy", str(repeated)], check=True, stdin=subprocess.DEVNULL)
+    return repeated
 
 
 def moviepy_python() -> Path | None:
@@ -231,55 +261,121 @@ def table_row(job: str, runs: list[tuple[Costs, Costs]], stage: str | None) -> s
     def ratio(key: str) -> float:
         return statistics.median(mine[key] / its[key] for mine, its in runs)
 
-    goal = GOALS.get(stage or "")
+    goal = OWN_GOALS.get(job, GOALS.get(stage or ""))
     verdict = "" if goal is None else f"{goal:.2f} {'met' if ratio('wall') <= goal else 'not yet'}"
     wall = statistics.median(mine["wall"] for mine, _ in runs)
     memory = "" if job.startswith("ffmpeg") else f"{runs[0][0]['memory']:.0f}"
+    first = statistics.median(mine["first"] for mine, _ in runs)
     return (
         f"{job:<18}{stage or 'peer':<9}{ratio('wall'):>6.2f}{ratio('cpu'):>7.2f}{ratio('bytes'):>7.2f}"
-        f"{wall:>8.2f}{memory:>8}  {verdict}"
+        f"{wall:>8.2f}{f'{first:.2f}' if first else '':>8}{memory:>8}  {verdict}"
     )
 
 
-def main() -> None:
-    """Measure everything and print the table."""
-    from refilm.engines.effects.engine import EffectsEngine
-    from refilm.engines.effects.operators import OPERATORS
-    from refilm.testing import footage
+def compared(jobs: list[str], run: Callable[[str], Costs], rounds: int) -> dict[str, list[tuple[Costs, Costs]]]:
+    """For each job, one after the other in each round, its costs and those of the transcodes around it."""
 
-    arguments = parser().parse_args()
-    clip = arguments.clip or footage()
-    EffectsEngine().warm()
+    def told(number: int) -> Callable[[str], Costs]:
+        def tell(job: str) -> Costs:
+            if sys.stderr.isatty():
+                print(f"\rround {number} of {rounds}: {job:<20}\r", end="", file=sys.stderr, flush=True)
+            return run(job)
+
+        return tell
+
+    made = [run_round(jobs, told(number)) for number in range(1, rounds + 1)]
+    return {job: [each[job] for each in made] for job in jobs}
+
+
+HEADINGS = f"{'':<18}{'stage':<9}{'wall':>6}{'cpu':>7}{'bytes':>7}{'s':>8}{'first':>8}{'MiB':>8}  goal"
+
+
+def print_rows(found: dict[str, list[tuple[Costs, Costs]]]) -> None:
+    """The table of these jobs."""
+    from refilm.engines.effects.operators import OPERATORS
+
+    print(HEADINGS)
+    for job, runs in found.items():
+        print(table_row(job, runs, OPERATORS[job].spec.stage if job in OPERATORS else None), flush=True)
+
+
+def print_costs(clip: Path, rounds: int, only: list[str]) -> None:
+    """The table of all operators and peers, or of some."""
+    from refilm.engines.effects.operators import OPERATORS
+
     pythons = dict.fromkeys([*PEERS, *OPERATORS], Path(sys.executable))
-    found = moviepy_python() if not arguments.only or "moviepy" in arguments.only else None
+    found = moviepy_python() if not only or "moviepy" in only else None
     if found is None:
         del pythons["moviepy"]
     else:
         pythons["moviepy"] = found
-    jobs = [job for job in pythons if not arguments.only or job in {"ffmpeg", *arguments.only}]
-    rounds = []
+    jobs = [job for job in pythons if not only or job in {"ffmpeg", *only}]
     with tempfile.TemporaryDirectory() as folder:
         write_tables(Path(folder))
+        costs = compared(jobs, lambda job: run_job(job, clip, Path(folder), pythons[job]), rounds)
+    print(f"{clip.name}, {rounds} rounds, medians of ratios to `ffmpeg` beside each job.")
+    print_rows(costs)
+    for peer in SLOWER_PEERS:
+        if GRADE in costs and peer in costs:
+            times = statistics.median(
+                theirs["wall"] / its["wall"] * base["wall"] / mine["wall"]
+                for (theirs, its), (mine, base) in zip(costs[peer], costs[GRADE], strict=True)
+            )
+            met = "met" if times >= FASTER else "not yet"
+            print(f"{GRADE} is {times:.1f} times as fast as {peer}; goal {FASTER}: {met}")
 
-        def run(job: str) -> Costs:
-            print(f"\rround {len(rounds) + 1} of {arguments.rounds}: {job:<20}", end="", file=sys.stderr, flush=True)
-            return run_job(job, clip, Path(folder), pythons[job])
 
-        for _ in range(arguments.rounds):
-            rounds.append(run_round(jobs, run))
-    print(f"\r{clip.name}, {arguments.rounds} rounds, medians of ratios to `ffmpeg` beside each job.{' ' * 20}")
-    print(f"{'':<18}{'stage':<9}{'wall':>6}{'cpu':>7}{'bytes':>7}{'s':>8}{'MiB':>8}  goal")
-    for job in jobs:
-        stage = OPERATORS[job].spec.stage if job in OPERATORS else None
-        print(table_row(job, [each[job] for each in rounds], stage))
+def print_sizes(clip: Path, rounds: int, *, quick: bool) -> None:
+    """The tables of larger frames: the footage made larger, so that its own detail is the same at every size."""
+    for size, frames in SIZES.items():
+        with tempfile.TemporaryDirectory() as folder:
+            large = enlarged(clip, size, frames // 3 if quick else frames, Path(folder))
+            jobs = ["ffmpeg", "pyav", *SIZED]
+            costs = compared(jobs, lambda job: run_job(job, large, Path(folder), Path(sys.executable)), rounds)  # noqa: B023
+        print(f"\n{clip.name} at {size[0]}x{size[1]}, {rounds} rounds, ratios to `ffmpeg` at that size.")
+        print_rows(costs)
+
+
+def enlarged(clip: Path, size: tuple[int, int], frames: int, room: Path) -> Path:
+    """The first frames of the clip at another size, with its sound."""
+    import imageio_ffmpeg
+
+    large = room / f"{size[0]}x{size[1]}.mp4"
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-i", str(clip), "-frames:v", str(frames), "-shortest"]
+    command += ["-vf", f"scale={size[0]}:{size[1]}:flags=lanczos", "-c:v", "libx264", "-preset", "veryfast"]
+    subprocess.run([*command, "-crf", "16", "-c:a", "copy", str(large)], check=True, stdin=subprocess.DEVNULL)
+    return large
+
+
+SECTIONS = ("cost", "sizes", *limits.SECTIONS)
+
+
+def main() -> None:
+    """Measure everything and print the tables."""
+    from refilm.engines.effects.engine import EffectsEngine
+    from refilm.testing import footage
+
+    arguments = parser().parse_args()
+    clip, quick = arguments.clip or footage(), arguments.quick
+    sections = ["cost"] if arguments.only else arguments.section
+    rounds = 1 if quick else arguments.rounds
+    EffectsEngine().warm()
+    if "cost" in sections:
+        with tempfile.TemporaryDirectory() as folder:
+            print_costs(clip if quick else long_enough(clip, Path(folder)), rounds, arguments.only)
+    if "sizes" in sections:
+        print_sizes(clip, rounds, quick=quick)
+    limits.print_sections(sections, clip, quick=quick)
 
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     options = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    options.add_argument("--section", nargs="*", choices=SECTIONS, default=list(SECTIONS), help="default: all")
     options.add_argument("--clip", type=Path, help="default: Big Buck Bunny, 1280x720")
     options.add_argument("--rounds", type=int, default=3)
-    options.add_argument("--only", nargs="*", default=[], help="names of operators or peers")
+    options.add_argument("--only", nargs="*", default=[], help="names of operators or peers; section cost alone")
+    options.add_argument("--quick", action="store_true", help="one round, shorter clips: a first impression")
     options.add_argument("--measure", help=argparse.SUPPRESS)
     options.add_argument("--room", type=Path, help=argparse.SUPPRESS)
     return options

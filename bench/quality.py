@@ -1,6 +1,6 @@
 """How still each operator holds, how much detail it keeps, and whether the clip around the pixels survives it.
 
-    python bench/quality.py [--clip PATH] [--only NAME ...] [--side 360] [--frames 16] [--first N]
+    python bench/quality.py [--clip PATH] [--only NAME ...] [--side 360] [--frames 16] [--first N] [--quick]
 
 Neighbouring frames of the clip, made small (`--side` is the shorter side), go through each operator in memory:
 
@@ -31,7 +31,7 @@ import numpy as np
 from refilm.engines.effects.engine import EffectsEngine
 from refilm.engines.effects.executor import Executor, encoding_for, sample_colours
 from refilm.engines.effects.operator import Setting
-from refilm.engines.effects.operators import OPERATORS
+from refilm.engines.effects.operators import DRAWING, OPERATORS
 from refilm.engines.effects.plan import Plan, Step
 from refilm.engines.effects.planes import Planes
 from refilm.media.probe import probe
@@ -39,7 +39,7 @@ from refilm.media.stream import edit_frames
 from refilm.testing import audio_packets, decode_times, footage, stability
 from refilm.testing.rendering import Picture, as_rgb, read_pictures, references_for, render
 
-#: What the warped error may be, by stage and then by operator; particles, grain and hatching taken off.
+#: What the warped error may be, by stage and then by operator; particles, grain and textures taken off.
 STAGE_GOALS = {"grade": 1.25, "light": 1.25, "weather": 1.25}
 GOALS = {"cartoon": 1.25, "watercolour": 1.6, "pencil": 1.6, "comic": 2.5, "oil": 2.5, "patch_style": 2.5}
 #: Levels of RGB from which an edit did happen.
@@ -162,18 +162,19 @@ def row(found: Quality) -> str:
 def main() -> None:
     """Measure the operators one after another, printing as we go."""
     arguments = parser().parse_args()
-    unknown = set(arguments.only) - set(OPERATORS)
+    unknown = set(arguments.only) - set(DRAWING)
     if unknown:
         raise SystemExit(f"There is no operator {', '.join(sorted(unknown))}.")
     EffectsEngine().warm()
-    source = open_source(arguments.clip or footage(), arguments.side, arguments.first, arguments.frames)
+    frames = min(6, arguments.frames) if arguments.quick else arguments.frames
+    source = open_source(arguments.clip or footage(), arguments.side, arguments.first, frames)
     still = stability.flicker(source.pictures)
     print(f"{source.clip.name}, {len(source.pictures)} frames of {source.size[0]}x{source.size[1]}.", end=" ")
     print(f"The source itself: warped error {source.error:.2f} levels, flicker {still:.3f} levels per frame.")
     print(f"{'':<18}" + "".join(f"{head:>9}" for head in HEADS) + "  goal")
     found = []
     with tempfile.TemporaryDirectory() as folder:
-        for name in OPERATORS:
+        for name in DRAWING:
             if not arguments.only or name in arguments.only:
                 found.append(measure(name, source, Path(folder)))
                 print(row(found[-1]), flush=True)
@@ -189,6 +190,7 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument("--only", nargs="*", default=[], metavar="NAME", help="names of operators")
     options.add_argument("--side", type=int, default=360, help="shorter side of the pictures, pixels")
     options.add_argument("--frames", type=int, default=16, help="how many neighbouring frames are measured")
+    options.add_argument("--quick", action="store_true", help="six frames only: a first impression")
     options.add_argument("--first", type=int, help="number of the first of them; default: around the middle")
     return options
 

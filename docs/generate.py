@@ -19,7 +19,7 @@ from refilm.cli import app
 from refilm.config import Settings
 from refilm.engines.effects.language.lexicon import Look, lexicon, read_table
 from refilm.engines.effects.operator import OperatorSpec, Parameter
-from refilm.engines.effects.operators import OPERATORS
+from refilm.engines.effects.operators import DRAWING, OPERATORS
 from refilm.engines.effects.plan import STAGES
 
 REFERENCE = Path(__file__).parent / "reference"
@@ -29,6 +29,7 @@ MADE = "<!-- Made by docs/generate.py from the code; edit the code and run it ag
 SETTING_GROUPS = {
     "host": "Where the server lives",
     "engine": "Engines",
+    "embedding_model": "Interpreters of prompts",
     "workers": "How much runs at once",
     "max_body_bytes": "What comes in",
     "output_url_seconds": "What goes out",
@@ -212,7 +213,7 @@ def operators_page() -> list[str]:
         "cat in a corner, where a reference picture is needed, is Chelsea (Stéfan van der Walt, CC0).",
         "[All looks on four kinds of footage](../contact_sheet.jpg): the same clip, and pans over photographs of",
         "Eileen Collins (NASA, public domain), a cup of coffee (Rachel Michetti, CC0) and a rocket (SpaceX, public",
-        "domain).",
+        "domain). Operators that change only a clip's time or shape have nothing to show in one frame, and no picture.",
     ]
     for stage in STAGES:
         specs = [operator.spec for operator in OPERATORS.values() if operator.spec.stage == stage]
@@ -227,9 +228,10 @@ def operator_section(spec: OperatorSpec) -> list[str]:
     """What there is to say about one operator."""
     needs = f" Needs: {', '.join(sorted(spec.needs))}." if spec.needs else ""
     lines = [f"### `{spec.name}`: {spec.title}", "", f"{spec.summary} Cost {spec.cost}, {spec.noise}.{needs}", ""]
-    lines += [f"![{spec.title}: a frame before and after](../pictures/{spec.name}.jpg)", ""]
-    lines += table("Parameter", "Default", "Accepts", "Meaning")
-    lines += [parameter_row(name, parameter) for name, parameter in spec.parameters.items()]
+    if spec.name in DRAWING:
+        lines += [f"![{spec.title}: a frame before and after](../pictures/{spec.name}.jpg)", ""]
+    rows = [parameter_row(name, parameter) for name, parameter in spec.parameters.items()]
+    lines += [*table("Parameter", "Default", "Accepts", "Meaning"), *rows] if rows else ["No parameters."]
     return [*lines, "", f"Words: {'; '.join(words_for(spec.name)) or 'none of its own'}."]
 
 
@@ -279,6 +281,11 @@ def ingredients(look: Look) -> Iterator[str]:
         yield f"`{step.operator}`{factor}{told}"
 
 
+def without_gaps(reason: str) -> str:
+    """A reason with words in the place of what only a prompt can fill in."""
+    return reason.replace("“{clause}”", "another clause").replace(": {characters}", "")
+
+
 def refusals_section() -> list[str]:
     """What is understood and refused."""
     words = lexicon()
@@ -287,7 +294,7 @@ def refusals_section() -> list[str]:
     lines += ["Looks of later releases:", ""]
     lines += [f"- {reason.removeprefix('not in this release: ')}" for reason in words.unreleased.values()]
     lines += ["", "Other clauses, by what they ask for, with the reason that the task gives:", ""]
-    reasons = {topic: reason.replace("“{clause}”", "another clause") for topic, reason in words.topics.items()}
+    reasons = {topic: without_gaps(reason) for topic, reason in words.topics.items()}
     return lines + [f"- *{topic.replace('_', ' ')}*: {reason}" for topic, reason in reasons.items()]
 
 

@@ -20,11 +20,11 @@ import numpy as np
 import skimage.data
 from PIL import Image, ImageDraw, ImageFont
 
-from refilm.engines.effects.operators import OPERATORS
+from refilm.engines.effects.operators import DRAWING, OPERATORS
 from refilm.engines.effects.plan import Value
 from refilm.engines.effects.planes import Planes
 from refilm.testing import footage
-from refilm.testing.rendering import Picture, Rgb, as_rgb, pan_over, read_pictures, render
+from refilm.testing.rendering import Picture, Rgb, as_rgb, pan_over, read_pictures, render, source_for
 
 HERE = Path(__file__).parent
 PICTURES, SHEET = HERE / "pictures", HERE / "contact_sheet.jpg"
@@ -46,14 +46,14 @@ ACROSS, GAP, LABEL = 2, 6, 20
 
 def main() -> None:
     """Render everything, or the operators named."""
-    names = sys.argv[1:] or list(OPERATORS)
+    names = sys.argv[1:] or list(DRAWING)
     PICTURES.mkdir(exist_ok=True)
     bunny = read_pictures(footage(), RENDERED, first=FIRST, count=COUNT)
     for name in names:
         written = save(before_after(bunny, name), PICTURES / f"{name}.jpg", PICTURE_BYTES)
         print(f"docs/pictures/{name}.jpg: {written / 1000:.0f} kB")
     if not sys.argv[1:]:
-        for stale in {path.stem for path in PICTURES.glob("*.jpg")} - set(OPERATORS):
+        for stale in {path.stem for path in PICTURES.glob("*.jpg")} - set(DRAWING):
             (PICTURES / f"{stale}.jpg").unlink()
         print(f"docs/contact_sheet.jpg: {save(contact_sheet(bunny), SHEET, SHEET_BYTES) / 1000:.0f} kB")
 
@@ -66,7 +66,7 @@ def photograph(name: str) -> Rgb:
 def after(pictures: Sequence[Picture], name: str) -> Planes:
     """The last of the frames, edited by the operator with its defaults, or as SHOWN_WITH has it."""
     references = [photograph(REFERENCE)] if takes_reference(name) else []
-    return render(pictures, name, references=references, **SHOWN_WITH.get(name, {}))[-1]
+    return render(source_for(name, pictures), name, references=references, **SHOWN_WITH.get(name, {}))[-1]
 
 
 def takes_reference(name: str) -> bool:
@@ -82,7 +82,7 @@ def shown(picture: Planes, size: tuple[int, int]) -> Image.Image:
 def before_after(pictures: Sequence[Picture], name: str) -> Image.Image:
     """The source on the left, the edit on the right; a reference picture stands in the source's corner."""
     both = Image.new("RGB", (2 * HALF[0] + GAP, HALF[1]), "white")
-    both.paste(shown(pictures[-1], HALF), (0, 0))
+    both.paste(shown(source_for(name, pictures)[-1], HALF), (0, 0))
     both.paste(shown(after(pictures, name), HALF), (HALF[0] + GAP, 0))
     if takes_reference(name):
         reference = Image.fromarray(photograph(REFERENCE))
@@ -96,7 +96,7 @@ def contact_sheet(bunny: Sequence[Picture]) -> Image.Image:
     """All looks, the untouched frames first: film, a face, an object and a sky in each row."""
     kinds = [bunny, *(pan_over(photograph(name), RENDERED, count=COUNT, down=down) for name, down in STILLS.items())]
     looks = {"source": [kind[-1] for kind in kinds]}
-    looks |= {name: [after(kind, name) for kind in kinds] for name in OPERATORS}
+    looks |= {name: [after(kind, name) for kind in kinds] for name in DRAWING}
     block = len(kinds) * (TILE[0] + GAP) + 2 * GAP, LABEL + TILE[1] + GAP
     sheet = Image.new("RGB", (ACROSS * block[0], -(-len(looks) // ACROSS) * block[1] + GAP), "white")
     pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(15)

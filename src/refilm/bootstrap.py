@@ -8,10 +8,11 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import secrets
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, BinaryIO
 
@@ -20,8 +21,9 @@ from refilm.admission import Admission, Caps
 from refilm.assets.local import LocalAssets
 from refilm.assets.signing import Signer
 from refilm.config import Settings
-from refilm.domain.edit import Model
+from refilm.domain.edit import EditRequest, Model
 from refilm.domain.uri import UriLimits
+from refilm.engines.base import Aids, Interpreting
 from refilm.engines.registry import Registry
 from refilm.errors import Unavailable
 from refilm.intake import Intake
@@ -42,7 +44,7 @@ if TYPE_CHECKING:
     from refilm.api.settings import ApiSettings
     from refilm.assets.fetch import Fetcher
     from refilm.queue import Queue
-    from refilm.workflow import Workflow
+    from refilm.workflow import Interpret, Workflow
 
 #: The pool of engines that run in child processes of this machine.
 LOCAL_POOL = "local"
@@ -186,6 +188,7 @@ class Server:
     fetcher: Fetcher
     app: FastAPI
     lock: IO[str] = field(repr=False)
+    lent: ExitStack = field(repr=False)
 
     def start(self) -> None:
         """Take up what an earlier run left, and begin to work."""
@@ -200,6 +203,7 @@ class Server:
         self.workflow.stop()
         self.queue.close(seconds=5)
         self.fetcher.close()
+        self.lent.close()
         self.store.close()
         self.lock.close()
 
@@ -220,9 +224,56 @@ def build(settings: Settings, *, fetcher: Fetcher | None = None, runner: Runner 
         pools = {LOCAL_POOL: settings.workers}
         queue = Queue(engine, executor_id="embedded", pools=pools)
         undo.callback(queue.close)
-        server = assemble(settings, store, queue, lock, fetcher, runner or Runner())
+        lent = undo.enter_context(ExitStack())
+        aids = lent.enter_context(lent_aids(settings))
+        server = assemble(settings, store, queue, lock, fetcher, runner or Runner(), aids, lent)
         undo.pop_all()
     return server
+
+
+def sentence_model_folder(named: str) -> Path:
+    """The folder that the setting embedding_model means: itself, or that of the model in an installed package.
+
+    Raises Unavailable where there is none that can be used.
+    """
+    from refilm.engines.effects.interpreters.sentence_model import SentenceModel
+
+    folder = Path(named)
+    if not folder.is_dir():
+        try:
+            carried = distribution(named).files or ()
+        except (PackageNotFoundError, ValueError) as error:
+            raise Unavailable(f"embedding_model={named} is neither a folder nor an installed package.") from error
+        weights = next((file for file in carried if file.name == "model.safetensors"), None)
+        if weights is None:
+            raise Unavailable(f"embedding_model={named} is a package that carries no model.safetensors.")
+        folder = Path(str(weights.locate())).parent
+    SentenceModel.load(folder)
+    return folder
+
+
+@contextmanager
+def lent_aids(settings: Settings) -> Iterator[Aids]:
+    """What the settings lend to engines that interpret prompts. Raises Unavailable or UnclearSetting."""
+    folder = sentence_model_folder(settings.embedding_model) if settings.embedding_model else None
+    if not settings.chat_url:
+        yield Aids(sentence_model=folder)
+        return
+    from refilm.net.chat import ChatEndpoint
+
+    key = settings.chat_key.get_secret_value() if settings.chat_key else None
+    with closing(ChatEndpoint(settings.chat_url, settings.chat_model, key, seconds=settings.chat_seconds)) as chat:
+        yield Aids(chat, folder)
+
+
+def interpret_with(registry: Registry, aids: Aids) -> Interpret:
+    """How a workflow, or a command, asks an engine what it finds out before an edit."""
+
+    def interpret(engine: str, request: EditRequest, poll: Callable[[], None]) -> Mapping[str, Any]:
+        asked = registry.get(engine)
+        return asked.interpret(request, replace(aids, poll=poll)) if isinstance(asked, Interpreting) else {}
+
+    return interpret
 
 
 def check_engines(settings: Settings) -> None:
@@ -233,9 +284,16 @@ def check_engines(settings: Settings) -> None:
 
 
 def assemble(
-    settings: Settings, store: Store, queue: Queue, lock: IO[str], fetcher: Fetcher | None, runner: Runner
+    settings: Settings,
+    store: Store,
+    queue: Queue,
+    lock: IO[str],
+    fetcher: Fetcher | None,
+    runner: Runner,
+    aids: Aids,
+    lent: ExitStack,
 ) -> Server:
-    """The parts of a server around its store."""
+    """The parts of a server around its store.  lent: gives back what the aids hold."""
     from refilm.api.app import create_app
     from refilm.assets.fetch import Fetcher, FetchLimits
     from refilm.workflow import Allowance, Workflow
@@ -269,11 +327,12 @@ def assemble(
         limits_of=settings.limits,
         allowance=Allowance(settings.edit_seconds, settings.edit_seconds_per_megapixel_frame),
         options=settings.engine_options(),
+        interpret=interpret_with(Registry(settings.engines), aids),
     )
     uploads = Uploads(store, assets, signer, probe_with(runner), now, path="/uploads", rules=upload_rules(settings))
     sweeper = Sweeper(store, assets, queue.forget, keep_rules(settings), now)
     app = create_app(service, accounts, uploads, api_settings(settings), metrics=metrics_registry(service.counts))
-    return Server(settings, store, queue, accounts, admission, service, workflow, sweeper, fetcher, app, lock)
+    return Server(settings, store, queue, accounts, admission, service, workflow, sweeper, fetcher, app, lock, lent)
 
 
 def api_settings(settings: Settings) -> ApiSettings:

@@ -45,6 +45,27 @@ class Settings(BaseSettings):
         False, description="Apply what the engine can do and record the rest, instead of refusing the whole prompt."
     )
 
+    # interpreters
+    embedding_model: str | None = Field(
+        None,
+        description=(
+            "Folder of a sentence model, or the installed package that carries one, for clauses that the lexicon "
+            "cannot read; unset: none is used."
+        ),
+    )
+    chat_url: str | None = Field(
+        None,
+        description=(
+            "Base URL of an OpenAI-compatible server for clauses that the lexicon cannot read, e.g. "
+            "http://127.0.0.1:8080/v1; unset: none is asked."
+        ),
+    )
+    chat_model: str = Field("default", min_length=1, description="Model that the server behind chat_url is asked for.")
+    chat_key: SecretStr | None = Field(None, description="Bearer key of the server behind chat_url.")
+    chat_seconds: float = Field(
+        20.0, gt=0, le=600, description="How long the chat model may take; then the lexicon's reading stands."
+    )
+
     # work
     workers: int = Field(1, ge=0, le=64, description="Edits that run at the same time; 0 accepts tasks and runs none.")
     max_concurrent_tasks: int | None = Field(

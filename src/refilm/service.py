@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
+from pathlib import PurePosixPath
 from typing import Any, BinaryIO, TypeVar
 
 from refilm.accounts import Caller
@@ -22,7 +23,7 @@ from refilm.assets.base import Assets
 from refilm.assets.signing import Signer
 from refilm.domain.account import ModelUse, Organization, Usage, UsedCredits
 from refilm.domain.clip import ClipInfo
-from refilm.domain.edit import MAX_SEED, EditRequest, Model, ModelLimits
+from refilm.domain.edit import MAX_SEED, MEDIA_TYPES, EditRequest, Model, ModelLimits, OutputFormat
 from refilm.domain.listing import Listing, Page, Place
 from refilm.domain.sending import Sending
 from refilm.domain.task import MAX_ATTEMPTS, Failure, Task, TaskStatus
@@ -79,9 +80,12 @@ class SignedFile:
     filename: str
 
 
-def output_key(task_id: str, attempt: int) -> str:
-    """Where an attempt publishes its output. The attempt is in the key, so two of them never write one asset."""
-    return f"outputs/{task_id}/{attempt}.mp4"
+def output_key(task_id: str, attempt: int, output_format: OutputFormat = OutputFormat.MP4) -> str:
+    """Where an attempt publishes its output. The attempt is in the key, so two of them never write one asset.
+
+    The suffix says what the file is; nobody who serves it has to look inside.
+    """
+    return f"outputs/{task_id}/{attempt}{output_format.suffix}"
 
 
 class Ids:
@@ -314,7 +318,9 @@ class Service:
         """The output behind a signed URL. Raises Refused, NotFound. Blocking."""
         self._signer.verify("GET", f"/files/{key}", query, self._now().timestamp())
         file = self._assets.open(key)
-        return SignedFile(file, self._assets.size(key), "video/mp4", f"{key.split('/')[1]}.mp4")
+        path = PurePosixPath(key)
+        media_type = MEDIA_TYPES.get(path.suffix, "application/octet-stream")
+        return SignedFile(file, self._assets.size(key), media_type, path.parent.name + path.suffix)
 
     def organization(self, caller: Caller) -> Organization:
         """The caller's standing. Blocking."""
@@ -433,7 +439,8 @@ class Service:
         if current is not None and not current.status.is_terminal:
             return
         published = set(keep) | set(current.outputs if current else ())
-        made = {output_key(task.id, attempt) for attempt in range(1, MAX_ATTEMPTS + 1)}
+        kind = task.request.output.format
+        made = {output_key(task.id, attempt, kind) for attempt in range(1, MAX_ATTEMPTS + 1)}
         self._remove((*self._kept_inputs(task), *(made - published)))
 
     def _remove(self, keys: Iterable[str]) -> None:

@@ -1,4 +1,5 @@
-"""The steps of one task: start, fetch, check, edit, finish. What a step returned is recorded and never repeated.
+"""The steps of one task: start, fetch, check, interpret, edit, finish. What a step returned is recorded and
+never repeated.
 
 Runs on worker threads. Every write carries the attempt, so an attempt that was overtaken changes nothing. Knows
 nothing of HTTP, and of the engine only its name.
@@ -68,6 +69,15 @@ class Allowance:
         return min(self.most, max(LEAST_EDIT_SECONDS, frames * megapixels * self.per_megapixel_frame))
 
 
+#: Engine, request and a poll that may raise Cancelled, to what the engine shall know besides its options.
+Interpret = Callable[[str, EditRequest, Callable[[], None]], Mapping[str, Any]]
+
+
+def nothing_to_add(_engine: str, _request: EditRequest, _poll: Callable[[], None]) -> Mapping[str, Any]:
+    """Of somebody who lends engines nothing."""
+    return {}
+
+
 class Workflow:
     """What a worker does with a task."""
 
@@ -82,8 +92,9 @@ class Workflow:
         limits_of: Callable[[Model], ModelLimits],
         allowance: Allowance,
         options: Mapping[str, Any],
+        interpret: Interpret = nothing_to_add,
     ) -> None:
-        """options: the operator's settings for engines."""
+        """options: the operator's settings for engines.  interpret: what an engine finds out before the edit."""
         self._service = service
         self._store = store
         self._assets = assets
@@ -92,6 +103,7 @@ class Workflow:
         self._limits_of = limits_of
         self._allowance = allowance
         self._options = options
+        self._interpret = interpret
         self._stopping = threading.Event()
 
     def stop(self) -> None:
@@ -124,6 +136,9 @@ class Workflow:
         except EditFailure as failure:
             self._fail(task, failure)
             log.info("task failed", failure_code=failure.failure_code, notes=getattr(failure, "__notes__", []))
+        except StorageFull as full:
+            self._fail(task, EngineCrash(str(full)))
+            log.error("no room for a task's files", reason=str(full))
         except Exception:
             log.exception("task broke")
             self._fail(task, EngineCrash("Something went wrong inside the server; try again later."))
@@ -131,7 +146,8 @@ class Workflow:
     def _walk(self, task: Task, step: Step) -> None:
         keys = step("fetch", self.fetch, task)
         info = ClipInfo.from_json(step("check", self.check, task, keys["video"]))
-        result = step("edit", self.edit, task, keys, info)
+        found = step("interpret", self.interpret, task)
+        result = step("edit", self.edit, task, keys, info, found)
         outputs, applied = (result["output"],), result["applied"]
         if not self._until_written(lambda: self._service.succeed(task, outputs, info, applied)):
             self._service.abandon(task)
@@ -205,9 +221,13 @@ class Workflow:
             raise InvalidAsset(problem)
         return info.to_json()
 
-    def edit(self, task: Task, keys: Mapping[str, str], info: ClipInfo) -> dict[str, Any]:
+    def interpret(self, task: Task) -> dict[str, Any]:
+        """What the engine finds out about the prompt here, because its child has no network: further options for it."""
+        return dict(self._interpret(task.engine, task.request, lambda: self._still_wanted(task)))
+
+    def edit(self, task: Task, keys: Mapping[str, str], info: ClipInfo, found: Mapping[str, Any]) -> dict[str, Any]:
         """Run the engine in its child process and publish what it wrote, under a key of this attempt."""
-        output = output_key(task.id, task.attempt)
+        output = output_key(task.id, task.attempt, task.request.output.format)
         with ExitStack() as opened:
             files: list[BinaryIO] = [
                 opened.enter_context(self._opened(keys[item.name])) for item in inputs_of(task.request)
@@ -218,7 +238,7 @@ class Workflow:
                 task.request,
                 info,
                 files,
-                options=self._options,
+                options={**self._options, **found},
                 seconds=self._allowance.seconds(info),
                 on_tick=lambda fraction: self._go_on(task, fraction),
             )

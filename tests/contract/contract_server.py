@@ -20,7 +20,7 @@ from refilm.accounts import Caller
 from refilm.assets.local import LocalAssets
 from refilm.bootstrap import Server, build
 from refilm.config import Settings
-from refilm.domain.edit import EditRequest, Model
+from refilm.domain.edit import EditRequest, Model, OutputFormat, OutputSpec
 from refilm.domain.task import Failure, Task
 from refilm.media.probe import probe
 from refilm.service import output_key
@@ -69,10 +69,12 @@ class ContractServer:
         assert stored.status_code == 204, stored.text
         return str(made["runwayUri"])
 
-    def task(self, status: str, account: str = "owner") -> Task:
+    def task(self, status: str, account: str = "owner", output_format: OutputFormat = OutputFormat.MP4) -> Task:
         """A new task of that account, in that status."""
         caller = self.server.accounts.authenticate(self.keys[account])
-        request = EditRequest(Model.GEN4_ALEPH, self.values["video"], "make it warmer", seed=7)
+        model = Model.GEN4_ALEPH if output_format is OutputFormat.MP4 else Model.ALEPH2
+        output = OutputSpec(format=output_format)
+        request = EditRequest(model, self.values["video"], "make it warmer", seed=7, output=output)
         task = self.runner.run(self._submit(caller, request))
         if status == "THROTTLED":
             # Admission alone throttles, and it needs workers; the row is what the API shows.
@@ -100,7 +102,7 @@ class ContractServer:
             refused = Failure('This engine cannot do "add a dragon".', "INPUT_PREPROCESSING.UNSUPPORTED")
             assert service.fail(started, refused, {"refused": [["add a dragon", "it cannot invent content"]]})
         elif status == "SUCCEEDED":
-            key = output_key(task_id, started.attempt)
+            key = output_key(task_id, started.attempt, started.request.output.format)
             with LocalAssets(self.server.settings.data / "assets").writer(key) as file:
                 file.write(self.clip.read_bytes())
             with self.clip.open("rb") as source:

@@ -1,11 +1,13 @@
 """The contract, case by case: each entry of the JSON files beside this one is a request and the answer it must get.
 
-A case: `name`; `given` (`task`: a status; `foreign`: the task is somebody else's); `request` (`method`, `path` below
-the dialect's prefix or absolute with a leading slash, `key`, `headers`, `json` or `body`); `expect` (`status`, `body`,
-`headers`). Every case runs through both dialects unless `dialects` names one and `why` says the reason.
+A case: `name`; `given` (`task`: a status; `foreign`: the task is somebody else's; `format`: of its output); `request`
+(`method`, `path` below the dialect's prefix or absolute with a leading slash, `key`, `headers`, `json` or `body`);
+`expect` (`status`, `body`, `headers`). Every case runs through both dialects unless `dialects` names one and `why` says
+the reason.
 
 In requests, {video}, {image}, {video_data}, {image_data}, {task}, {units:N} (a text of N UTF-16 code units) and {c*N}
-(N times the character c) are filled in. In answers, <uuid>, <time>, <unix>, <output>, <text>, <any> and <has:...>
+(N times the character c) are filled in. In answers, <uuid>, <time>, <unix>, <output>, <output.mov>,
+<output.zip>, <text>, <any> and <has:...>
 stand for what varies. An expected body lists every member of an object, and every issue, in order.
 """
 
@@ -19,6 +21,8 @@ from typing import Any
 
 import pytest
 from contract_server import VERSION, ContractServer
+
+from refilm.domain.edit import OutputFormat
 
 HERE = Path(__file__).parent
 PREFIXES = {"runway": "/v1", "cometapi": "/runwayml/v1"}
@@ -55,7 +59,10 @@ def text_of_units(units: int) -> str:
 MATCHERS = {
     "<uuid>": r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}",
     "<time>": r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z",
-    "<output>": r"http://127\.0\.0\.1:8000/files/outputs/\S+\.mp4\?expires=\d+&key_id=\S+&signature=\S+",
+    **{
+        name: rf"http://127\.0\.0\.1:8000/files/outputs/\S+\.{suffix}\?expires=\d+&key_id=\S+&signature=\S+"
+        for name, suffix in {"<output>": "mp4", "<output.mov>": "mov", "<output.zip>": "zip"}.items()
+    },
     "<text>": r"(?s).+",
 }
 
@@ -100,7 +107,8 @@ def test_case(contract_server: ContractServer, case: dict[str, Any], dialect: st
     server, given, request, expect = contract_server, case.get("given", {}), case["request"], case["expect"]
     values = dict(server.values)
     if "task" in given:
-        task = server.task(given["task"], "stranger" if given.get("foreign") else "owner")
+        account = "stranger" if given.get("foreign") else "owner"
+        task = server.task(given["task"], account, OutputFormat(given.get("format", "mp4")))
         values["task"] = task.id
     path = filled(request["path"], values)
     path = path if path.startswith("/") else f"{PREFIXES[dialect]}/{path}"

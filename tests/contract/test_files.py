@@ -9,6 +9,8 @@ import httpx2
 import pytest
 from contract_server import VERSION, ContractServer
 
+from refilm.domain.edit import OutputFormat
+
 
 @pytest.fixture(scope="module")
 def output_url(contract_server: ContractServer) -> str:
@@ -37,6 +39,25 @@ def test_an_output_is_the_file_and_nothing_else(contract_server: ContractServer,
     assert answer.headers["content-security-policy"] == "default-src 'none'; sandbox"
     assert answer.headers["content-disposition"].startswith('attachment; filename="')
     assert "location" not in answer.headers
+
+
+@pytest.mark.parametrize(
+    ("output_format", "media_type", "suffix"),
+    [("prores", "video/quicktime", "mov"), ("png_sequence", "application/zip", "zip")],
+)
+def test_every_format_is_served_as_what_it_is(
+    contract_server: ContractServer, output_format: str, media_type: str, suffix: str
+) -> None:
+    """The type and the name's suffix are the format's, and the answer is as inert as any."""
+    task = contract_server.task("SUCCEEDED", output_format=OutputFormat(output_format))
+    polled = contract_server.send("GET", f"/runwayml/v1/tasks/{task.id}", headers=VERSION).json()
+
+    answer = fetch(contract_server, polled["output"][0])
+
+    assert answer.headers["content-type"] == media_type
+    assert answer.headers["content-disposition"] == f'attachment; filename="{task.id}.{suffix}"'
+    assert answer.headers["content-security-policy"] == "default-src 'none'; sandbox"
+    assert answer.headers["x-content-type-options"] == "nosniff"
 
 
 def test_a_player_may_ask_for_a_part(contract_server: ContractServer, output_url: str) -> None:

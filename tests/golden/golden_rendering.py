@@ -15,13 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from refilm.engines.effects.operators import OPERATORS
+from refilm.engines.effects.operators import DRAWING
 from refilm.engines.effects.plan import Value
 from refilm.engines.effects.planes import Buffer, Planes
 from refilm.testing import rendering
-from refilm.testing.rendering import Picture, as_rgb, read_pictures
+from refilm.testing.rendering import Picture, as_rgb, read_pictures, source_for
 
-__all__ = ["Picture", "as_rgb", "extract", "load", "reference_path", "render"]
+__all__ = ["Picture", "as_rgb", "extract", "load", "reference_path", "render", "source_for"]
 
 HERE = Path(__file__).parent
 SIZE = (640, 360)
@@ -38,7 +38,8 @@ def load(footage: Path, *, first: int = FIRST, count: int = COUNT) -> list[Pictu
 
 def render(pictures: list[Picture], name: str, **parameters: Value) -> list[Buffer]:
     """The frames after one operator, with the reference picture that belongs to it."""
-    return rendering.render(pictures, name, references=rendering.references_for(name), **parameters)
+    source = rendering.source_for(name, pictures)
+    return rendering.render(source, name, references=rendering.references_for(name), **parameters)
 
 
 def extract(picture: Planes) -> NDArray[np.uint8]:
@@ -59,7 +60,7 @@ def main(names: list[str]) -> None:
     from refilm.testing import footage
 
     pictures = load(footage())
-    for name in names or sorted(OPERATORS):
+    for name in names or sorted(DRAWING):
         last = extract(render(pictures, name)[-1])
         Image.fromarray(last).save(reference_path(name), lossless=True, method=6)
         print(f"{reference_path(name).name}: {reference_path(name).stat().st_size / 1000:.1f} kB")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from chat_server import ChatServer
 
 from refilm.assets.fetch import Fetcher, FetchLimits
 from refilm.assets.local import LocalAssets
@@ -36,6 +37,14 @@ class Clock:
     def move(self, **by: float) -> None:
         """Let time pass: move(seconds=1)."""
         self.at += timedelta(**by)
+
+
+@pytest.fixture
+def chat_server() -> Iterator[ChatServer]:
+    """A chat server for one test."""
+    server = ChatServer()
+    yield server
+    server.close()
 
 
 @pytest.fixture

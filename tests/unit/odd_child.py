@@ -14,9 +14,10 @@ import sys
 import time
 from pathlib import Path
 
-from refilm.engines.base import Outcome, Progress
+from refilm.domain.edit import Model
+from refilm.engines.base import Capabilities, Outcome, Progress
 from refilm.engines.registry import Registry
-from refilm.errors import InvalidAsset, UnsupportedEdit
+from refilm.errors import InvalidAsset, StorageFull, UnsupportedEdit
 from refilm.runner import child
 
 
@@ -51,6 +52,9 @@ def open_links() -> dict[str, str]:
 class OddEngine:
     """Does what the first word of the prompt says."""
 
+    name = "odd"
+    capabilities = Capabilities(models=tuple(Model), generative=False, summary="Does what it is told.")
+
     def edit(self, request, inputs, output, on_event, options) -> Outcome:
         """See `refilm.engines.base.Engine.edit`."""
         word = (request.prompt_text or "").partition(" ")[0]
@@ -82,6 +86,8 @@ class OddEngine:
             sys.stderr.write(f"pid={sleeper()}\n")
             sys.stderr.flush()
             os.kill(os.getpid(), signal.SIGSEGV)
+        if word == "full":
+            raise StorageFull("There is no room for the edited clip.")
         if word == "large":
             for _ in range(16):
                 output.write(bytes(1 << 16))

@@ -58,6 +58,9 @@ def test_defaults_make_a_server():
         ("max_concurrent_tasks", "3", 3),
         ("partial_edits", "true", True),
         ("log_format", "json", "json"),
+        ("embedding_model", "/models/minilm", "/models/minilm"),
+        ("chat_url", "http://127.0.0.1:8080/v1", "http://127.0.0.1:8080/v1"),
+        ("chat_seconds", "2.5", 2.5),
     ],
 )
 def test_settings_are_read_from_the_environment(monkeypatch, name, text, expected):
@@ -83,6 +86,9 @@ def test_settings_are_read_from_the_environment(monkeypatch, name, text, expecte
         ("log_format", "xml"),
         ("log_level", "loud"),
         ("output_url_seconds", "5"),
+        ("chat_seconds", "0"),
+        ("chat_seconds", "601"),
+        ("chat_model", ""),
         ("prices", "15"),
         ("prices", "{"),
     ],
@@ -111,6 +117,14 @@ def test_unknown_options_are_refused():
     """A misspelt option is an error, not silence."""
     with pytest.raises(BadSettings, match="PORTS"):
         settings_with(ports=1)
+
+
+def test_keys_are_not_shown(monkeypatch):
+    """Printed settings keep the chat server's key to themselves."""
+    monkeypatch.setenv("REFILM_CHAT_KEY", "sesame")
+
+    assert Settings().chat_key.get_secret_value() == "sesame"
+    assert "sesame" not in repr(Settings())
 
 
 def test_settings_do_not_change():

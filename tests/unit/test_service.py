@@ -19,7 +19,7 @@ from refilm.assets.signing import Signer
 from refilm.config import Settings
 from refilm.domain.account import UsedCredits
 from refilm.domain.clip import ClipInfo
-from refilm.domain.edit import MAX_SEED, EditRequest, Model, Reference
+from refilm.domain.edit import MAX_SEED, EditRequest, Model, OutputFormat, OutputSpec, Reference
 from refilm.domain.task import MAX_ATTEMPTS, Failure, TaskStatus
 from refilm.errors import NotFound, Refused, StorageFull
 from refilm.service import Service, Terms, output_key
@@ -87,7 +87,7 @@ def started(service: Service, store, asked: EditRequest | None = None, attempts:
 
 def publish(assets, task, attempt: int | None = None) -> str:
     """An attempt's output, published."""
-    key = output_key(task.id, attempt or task.attempt)
+    key = output_key(task.id, attempt or task.attempt, task.request.output.format)
     with assets.writer(key) as file:
         file.write(b"edited")
     return key
@@ -329,12 +329,14 @@ def test_handed_back_attempts_do_not_count(service, store):
     assert task.status is TaskStatus.RUNNING
 
 
+@pytest.mark.parametrize("kind", OutputFormat)
 @pytest.mark.parametrize("end", ["succeed", "fail", "cancel"])
-def test_inputs_and_unpublished_outputs_are_removed_at_the_end(service, store, assets, kept, new_upload, end):
+def test_inputs_and_unpublished_outputs_are_removed_at_the_end(service, store, assets, kept, new_upload, end, kind):
     """However a task ends, what it kept of its own goes; uploads stay, and so does the published output alone."""
     uri = new_upload()
     uploads = kept()
-    task = started(service, store, request(uri, references=(Reference(PICTURE_URI),)), attempts=2)
+    asked = request(uri, references=(Reference(PICTURE_URI),), output=OutputSpec(format=kind))
+    task = started(service, store, asked, attempts=2)
     stale, fresh = publish(assets, task, 1), publish(assets, task, 2)
     assert kept() == uploads | {stale, fresh, f"inputs/{task.id}/reference-0"}
 

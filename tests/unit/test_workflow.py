@@ -163,6 +163,14 @@ def test_a_refused_prompt_ends_failed_with_its_clauses(house: House, clip: Path)
     assert (done.credits, done.outputs) == (0, ())
 
 
+def test_a_disk_without_room_ends_failed_with_its_sentence(house: House, clip: Path):
+    """INTERNAL, because another try may find room, and the reason in words."""
+    done = house.ended(house.submit(clip, "full"))
+
+    assert (done.status, done.failure.code, done.credits) == (TaskStatus.FAILED, "INTERNAL", 0)
+    assert "no room" in done.failure.message
+
+
 @pytest.mark.parametrize("prompt", ["signal SIGKILL", "raise", "lie"])
 def test_a_crash_ends_failed_and_is_not_repeated_for_ever(house: House, clip: Path, prompt: str):
     """An engine that dies costs one task, which ends FAILED INTERNAL; nothing of it is left."""
@@ -287,7 +295,7 @@ def test_an_interrupted_edit_is_taken_up_and_succeeds_once(opened: list[House], 
     retold(second, task, change)
     done = second.start().ended(task)
 
-    assert [row.function_name for row in before] == ["fetch", "check"]
+    assert [row.function_name for row in before] == ["fetch", "check", "interpret"]
     assert (handed_back.status, handed_back.attempt) == (TaskStatus.RUNNING, 0)
     assert (done.status, done.attempt, len(done.outputs)) == (TaskStatus.SUCCEEDED, 1, 1)
     assert second.outputs() == set(done.outputs)
@@ -295,7 +303,60 @@ def test_an_interrupted_edit_is_taken_up_and_succeeds_once(opened: list[House], 
     steps = second.server.store.read(
         lambda tx: tx.connection.exec_driver_sql("SELECT function_name FROM operation_outputs").scalars().all()
     )
-    assert steps == ["fetch", "check", "edit"]
+    assert steps == ["fetch", "check", "interpret", "edit"]
+
+
+STRANGE = "Like a qwrtz of old"
+
+
+def test_what_an_interpreter_said_is_kept_over_a_restart(opened: list[House], tmp_path: Path, clip: Path, chat_server):
+    """The chat model is asked once for a task; a resumed task is edited by that answer, and its record tells it."""
+    settings = {"workers": 1, "chat_url": chat_server.url, "chat_model": "small-model"}
+    chat_server.plan(("sepia", {}, STRANGE))
+    first = House(tmp_path / "data", **settings)
+    opened.append(first)
+    task = first.start().submit(clip, f"slowly now. {STRANGE}")
+    first.at_work(task)
+    opened.pop().server.close()
+    chat_server.plan(("noir", {}, STRANGE))
+
+    second = House(tmp_path / "data", odd=False, **settings)
+    opened.append(second)
+    retold(second, task, EditRequest(**{**vars(task.request), "prompt_text": f"Make it warmer. {STRANGE}"}))
+    done = second.start().ended(task)
+
+    assert done.status is TaskStatus.SUCCEEDED
+    assert {step["operator"] for step in done.applied["plan"]["steps"]} == {"warm", "sepia"}
+    assert any("by the chat model small-model" in sentence for sentence in done.applied["explanation"])
+    assert len(chat_server.asked) == 1
+
+
+def test_a_chat_model_that_fails_leaves_the_task_to_the_lexicon(
+    opened: list[House], tmp_path: Path, clip: Path, chat_server
+):
+    """What the lexicon reads is done, what it cannot read is refused, and the record says why nobody helped."""
+    chat_server.status = lambda body: 503
+    house = House(tmp_path / "data", odd=False, workers=1, chat_url=chat_server.url, partial_edits=True)
+    opened.append(house)
+
+    done = house.start().ended(house.submit(clip, f"sepia. {STRANGE}"))
+
+    assert done.status is TaskStatus.SUCCEEDED
+    assert [step["operator"] for step in done.applied["plan"]["steps"]] == ["sepia"]
+    assert any("503" in note for note in done.applied["notes"])
+
+
+def test_a_cancelled_task_waits_for_no_chat_model(opened: list[House], tmp_path: Path, clip: Path, chat_server):
+    """Cancelling reaches a task that waits for an answer: the only worker takes the next one."""
+    chat_server.seconds = 10 * PATIENCE
+    house = House(tmp_path / "data", workers=1, chat_url=chat_server.url, chat_seconds=600)
+    opened.append(house)
+    task = house.start().submit(clip, STRANGE)
+    house.wait(lambda: chat_server.asked, "the question")
+
+    house.delete(task)
+
+    assert house.ended(house.submit(clip, "copy")).status is TaskStatus.SUCCEEDED
 
 
 def retold(house: House, task: Task, request: EditRequest) -> None:

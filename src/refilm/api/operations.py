@@ -201,7 +201,10 @@ _LINK = [
     for name in ("expires", "key_id", "signature")
 ]
 _BAD_LINK = response("The link was changed or has expired.", "Error")
-_VIDEO = {"video/mp4": {"schema": {"type": "string", "format": "binary"}}}
+_OUTPUT = {
+    media: {"schema": {"type": "string", "format": "binary"}}
+    for media in ("video/mp4", "video/quicktime", "application/zip")
+}
 
 DOWNLOAD: dict[str, Any] = {
     "operationId": "download_output",
@@ -213,8 +216,8 @@ DOWNLOAD: dict[str, Any] = {
         {"name": "Range", "in": "header", "required": False, "schema": {"type": "string"}},
     ],
     "responses": {
-        "200": {"description": "The whole file.", "content": _VIDEO},
-        "206": {"description": "The bytes asked for.", "content": _VIDEO},
+        "200": {"description": "The whole file.", "content": _OUTPUT},
+        "206": {"description": "The bytes asked for.", "content": _OUTPUT},
         "304": {"description": "Not changed since the ETag that was sent."},
         "403": _BAD_LINK,
         "404": response("It was deleted.", "NoTask"),

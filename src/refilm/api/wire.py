@@ -21,6 +21,7 @@ from refilm.domain.edit import (
     EditRequest,
     Keyframe,
     Model,
+    OutputFormat,
     OutputSpec,
     Reference,
     TimeRange,
@@ -65,16 +66,6 @@ def _uri_of(kind: AssetKind) -> AfterValidator:
         return uri
 
     return AfterValidator(check)
-
-
-def _output_format(name: str) -> str:
-    if name == "mp4":
-        return name
-    issue = issues.not_an_option((), ("mp4",))
-    if name not in ("prores", "png_sequence", "sdr_rec709_10bit"):
-        raise _refuse(issue)
-    message = f'This server does not write {name} yet: leave outputFormat out, or set it to "mp4".'
-    raise _refuse(Issue((), issue.code, message, issue.extra))
 
 
 _URI_HELP = "An https URL, a runway:// upload URI, or a base64 data URI."
@@ -165,12 +156,15 @@ class Aleph2Body(TypedDict):
     keyframes: NotRequired[Annotated[list[KeyframeItem], Field(max_length=5)]]
     targetAspectRatio: NotRequired[Literal["16:9", "4:3", "3:2", "1:1", "2:3", "3:4", "9:16", "21:9"]]
     outputFormat: NotRequired[
-        Annotated[str, AfterValidator(_output_format), Field(json_schema_extra={"enum": ["mp4"]})]
+        Annotated[
+            Literal["mp4", "prores", "png_sequence", "sdr_rec709_10bit"],
+            Field(description="The kind of file that comes out; absent: mp4."),
+        ]
     ]
     proresProfile: NotRequired[
         Annotated[
             Literal["422", "4444", "422 Proxy", "422 LT", "422 HQ", "4444 XQ"],
-            Field(description="Has a meaning only with ProRes output; recorded and ignored otherwise."),
+            Field(description="With outputFormat prores; absent: 4444. Recorded and ignored with any other format."),
         ]
     ]
     seed: NotRequired[Seed]
@@ -272,6 +266,7 @@ def _is_number(value: object) -> TypeGuard[float]:
 def _edit(body: Mapping[str, Any]) -> EditRequest:
     model = Model(body["model"])
     width, _, height = body.get("ratio", "").partition(":") if model is Model.GEN4_ALEPH else ("", "", "")
+    output_format = OutputFormat(body.get("outputFormat", OutputFormat.MP4))
     return EditRequest(
         model=model,
         video_uri=body["videoUri"],
@@ -280,16 +275,22 @@ def _edit(body: Mapping[str, Any]) -> EditRequest:
         references=tuple(Reference(item["uri"]) for item in body.get("references", ())),
         keyframes=tuple(_keyframe(item) for item in body.get("keyframes", ())),
         output=OutputSpec(
-            size=(int(width), int(height)) if width else None, target_aspect_ratio=body.get("targetAspectRatio")
+            size=(int(width), int(height)) if width else None,
+            target_aspect_ratio=body.get("targetAspectRatio"),
+            format=output_format,
+            prores_profile=body.get("proresProfile") if output_format is OutputFormat.PRORES else None,
         ),
         public_figure_threshold=body.get("contentModeration", {}).get("publicFigureThreshold", "auto"),
-        ignored=tuple(name for name in _without_effect(model) if name in body),
+        ignored=tuple(name for name in _without_effect(model, output_format) if name in body),
     )
 
 
-def _without_effect(model: Model) -> tuple[str, ...]:
-    """Members that are accepted and do nothing here: no moderation, no ProRes."""
-    return ("contentModeration",) if model is Model.GEN4_ALEPH else ("ratio", "proresProfile", "contentModeration")
+def _without_effect(model: Model, output_format: OutputFormat) -> tuple[str, ...]:
+    """Members that are accepted and do nothing here: no moderation, and a profile only of ProRes."""
+    if model is Model.GEN4_ALEPH:
+        return ("contentModeration",)
+    profile = () if output_format is OutputFormat.PRORES else ("proresProfile",)
+    return ("ratio", *profile, "contentModeration")
 
 
 def _keyframe(item: Mapping[str, Any]) -> Keyframe:

@@ -159,7 +159,7 @@ def side_by_side(before: Path, after: Path, picture: Path) -> None:
     """A frame from the middle of each clip, next to each other."""
     from PIL import Image
 
-    from refilm.media.read import sample_frames
+    from refilm.media.moment import sample_frames
 
     halves = []
     for path in (before, after):

@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, cast
 
 import typer
 
-from refilm.errors import InvalidAsset, RefilmError
+from refilm.cli.keyframe import keyframes_of
+from refilm.cli.options import BadArgument, settings_with
+from refilm.errors import InvalidAsset
 
 if TYPE_CHECKING:
     from refilm.config import Settings
     from refilm.domain.clip import ClipInfo
-    from refilm.domain.edit import EditRequest
+    from refilm.domain.edit import EditRequest, Keyframe, OutputFormat, OutputSpec
     from refilm.engines.base import Outcome
     from refilm.runner.process import OnTick
 
@@ -26,52 +28,107 @@ if TYPE_CHECKING:
 LEAST_PIXELS = 64
 
 
-class BadArgument(RefilmError):
-    """An argument of the command cannot be used."""
-
-
 def edit(
     source: Annotated[Path, typer.Argument(metavar="INPUT", help="The clip.")],
-    prompt: Annotated[str, typer.Option(help="What should change, in plain words.")],
+    prompt: Annotated[str | None, typer.Option(help="What should change, in plain words.", show_default=False)] = None,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Where the MP4 goes.", show_default=False)
+        Path | None, typer.Option("--output", "-o", help="Where the edited clip goes.", show_default=False)
     ] = None,
     reference: Annotated[list[Path] | None, typer.Option(help="A picture that steers the edit.")] = None,
+    keyframe: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="IMAGE@TIME", help="A picture whose colours count around a time: IMAGE@3, IMAGE@25%, IMAGE@3:2-5."
+        ),
+    ] = None,
     seed: Annotated[int | None, typer.Option(min=0, max=4_294_967_295, help="Same seed, same pixels.")] = None,
     ratio: Annotated[str | None, typer.Option(help="Output size 1280x720, or aspect 16:9 (centre crop).")] = None,
-    model: Annotated[str, typer.Option(help="gen4_aleph or aleph2; decides the engine.")] = "gen4_aleph",
+    aspect: Annotated[
+        str | None, typer.Option(help="Another shape such as 9:16: nothing is cut, bands are filled.")
+    ] = None,
+    output_format: Annotated[
+        str, typer.Option("--format", help="mp4; prores (.mov), png_sequence (.zip) or sdr_rec709_10bit (.mp4).")
+    ] = "mp4",
+    prores_profile: Annotated[
+        str | None,
+        typer.Option(help="With --format prores: 422 Proxy, 422 LT, 422, 422 HQ, 4444 (usual) or 4444 XQ."),
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            help="gen4_aleph, or aleph2 where there are keyframes, an aspect or a format; decides the engine."
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was applied as JSON.")] = False,
     plan: Annotated[bool, typer.Option(help="Print what the prompt means as JSON and edit nothing.")] = False,
 ) -> None:
     """Edit one local clip, without a server."""
-    from refilm.cli.options import settings_with
-
     settings = settings_with()
-    request = request_of(prompt, reference or [], seed, model)
+    images, keyframes = keyframes_of(keyframe or [])
+    spec = output_of(output_format, prores_profile, aspect)
+    request = request_of(prompt, reference or [], keyframes, spec, seed, model)
     if plan:
         typer.echo(json.dumps(plan_of(settings, request), indent=2, ensure_ascii=False))
         return
     if output is None:
         raise BadArgument("say where the edited clip shall go: -o OUTPUT")
-    outcome = run(settings, request, source, reference or [], ratio, output, quiet=as_json)
+    check_suffix(output, spec.format)
+    outcome = run(settings, request, source, [*(reference or []), *images], ratio, output, quiet=as_json)
     if as_json:
         typer.echo(json.dumps(outcome.applied, indent=2, ensure_ascii=False))
     else:
         typer.echo(f"{output}: {outcome.frames} frames. " + " ".join(outcome.applied.get("explanation", [])))
 
 
-def request_of(prompt: str, references: list[Path], seed: int | None, model: str) -> EditRequest:
-    """The request behind the command's arguments. Raises BadArgument."""
-    from refilm.domain.edit import MAX_SEED, EditRequest, Model, Reference
+def output_of(name: str, profile: str | None, aspect: str | None) -> OutputSpec:
+    """What shall come out, but for its size. Raises BadArgument."""
+    from refilm.domain.edit import PRORES_PROFILES, TARGET_ASPECT_RATIOS, OutputFormat, OutputSpec
 
+    if name not in set(OutputFormat):
+        raise BadArgument(f"there is no format {name!r}; known are {', '.join(OutputFormat)}")
+    if profile is not None and name != OutputFormat.PRORES:
+        raise BadArgument("--prores-profile needs --format prores")
+    if profile is not None and profile not in PRORES_PROFILES:
+        raise BadArgument(f"--prores-profile {profile!r} is none of {', '.join(PRORES_PROFILES)}")
+    if aspect is not None and aspect not in TARGET_ASPECT_RATIOS:
+        raise BadArgument(f"--aspect {aspect!r} is none of {', '.join(TARGET_ASPECT_RATIOS)}")
+    return OutputSpec(target_aspect_ratio=aspect, format=OutputFormat(name), prores_profile=profile)
+
+
+def check_suffix(output: Path, output_format: OutputFormat) -> None:
+    """Raise BadArgument where the output's name says that it is a file of another format."""
+    from refilm.domain.edit import MEDIA_TYPES
+
+    if output.suffix.lower() in MEDIA_TYPES.keys() - {output_format.suffix}:
+        better = output.with_suffix(output_format.suffix).name
+        raise BadArgument(f"--format {output_format} makes a {output_format.suffix} file; call it {better}")
+
+
+def request_of(
+    prompt: str | None,
+    references: list[Path],
+    keyframes: tuple[Keyframe, ...],
+    output: OutputSpec,
+    seed: int | None,
+    model: str | None,
+) -> EditRequest:
+    """The request behind the command's arguments. Raises BadArgument."""
+    from refilm.domain.edit import MAX_SEED, EditRequest, Model, OutputFormat, Reference
+
+    steered = bool(keyframes or output.target_aspect_ratio or output.format is not OutputFormat.MP4)
+    model = model or (Model.ALEPH2 if steered else Model.GEN4_ALEPH)
     if model not in set(Model):
         raise BadArgument(f"there is no model {model!r}; known are {', '.join(Model)}")
+    if steered and model != Model.ALEPH2:
+        raise BadArgument(f"--keyframe, --aspect and --format belong to aleph2, not to {model}")
     return EditRequest(
         model=Model(model),
         video_uri="local:",
         prompt_text=prompt,
         seed=secrets.randbelow(MAX_SEED + 1) if seed is None else seed,
         references=tuple(Reference("local:") for _ in references),
+        keyframes=keyframes,
+        output=output,
     )
 
 
@@ -80,30 +137,46 @@ def plan_of(settings: Settings, request: EditRequest) -> dict[str, Any]:
     from refilm.engines.registry import Registry
 
     engine = Registry(settings.engines).get(settings.engine_for(request.model))
-    return engine.plan(request, settings.engine_options())
+    return engine.plan(request, options_for(settings, request))
+
+
+def options_for(settings: Settings, request: EditRequest) -> dict[str, Any]:
+    """The engine's options for this request, with what interpreters say of it where the settings name any."""
+    options = settings.engine_options()
+    if not (settings.chat_url or settings.embedding_model):
+        return options
+    from refilm.bootstrap import interpret_with, lent_aids
+    from refilm.engines.base import never_mind
+    from refilm.engines.registry import Registry
+
+    with lent_aids(settings) as aids:
+        ask = interpret_with(Registry(settings.engines), aids)
+        return {**options, **ask(settings.engine_for(request.model), request, never_mind)}
 
 
 def run(
     settings: Settings,
     request: EditRequest,
     source: Path,
-    references: list[Path],
+    pictures: list[Path],
     ratio: str | None,
     output: Path,
     *,
     quiet: bool,
 ) -> Outcome:
-    """Do the edit in a child process; the output appears whole or not at all."""
+    """Do the edit in a child process; the output appears whole or not at all.
+
+    pictures: the references, then the keyframes' images.
+    """
     from dataclasses import replace
 
-    from refilm.domain.edit import OutputSpec
     from refilm.runner.process import Runner
 
     runner = Runner()
     with ExitStack() as opened:
-        files = [opened.enter_context(open_input(path)) for path in (source, *references)]
+        files = [opened.enter_context(open_input(path)) for path in (source, *pictures)]
         info = runner.probe_clip(files[0])
-        request = replace(request, output=OutputSpec(size=size_for(ratio, info)))
+        request = replace(request, output=replace(request.output, size=size_for(ratio, info)))
         files.append(opened.enter_context(appearing(output)))
         on_tick = opened.enter_context(progress_bar(quiet))
         return runner.edit(
@@ -111,7 +184,7 @@ def run(
             request,
             info,
             files,
-            options=settings.engine_options(),
+            options=options_for(settings, request),
             seconds=settings.edit_seconds,
             on_tick=on_tick,
         )

@@ -42,12 +42,12 @@ def description(spec: OperatorSpec) -> dict[str, Any]:
 
 
 def ranged(parameter: Parameter) -> dict[str, Any]:
-    """A parameter as JSON has it: its default, what it takes (a range or choices), and its meaning."""
-    takes = (
-        {"choices": list(parameter.choices)}
-        if parameter.choices
-        else {"minimum": parameter.low, "maximum": parameter.high}
-    )
+    """A parameter as JSON has it: its default, what it takes (a range, choices, or text), and its meaning."""
+    takes: dict[str, Any] = {"minimum": parameter.low, "maximum": parameter.high}
+    if parameter.choices:
+        takes = {"choices": list(parameter.choices)}
+    elif parameter.longest:
+        takes = {"longest": parameter.longest}
     return {"default": parameter.default, **takes, "meaning": parameter.meaning}
 
 

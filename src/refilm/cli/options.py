@@ -14,6 +14,10 @@ class BadSettings(RefilmError):
     """An option or environment variable has a value that cannot be used."""
 
 
+class BadArgument(RefilmError):
+    """An argument of a command cannot be used."""
+
+
 def settings_with(**given: Any) -> Settings:
     """Settings with the options that are not None. Raises BadSettings with one line for each that is wrong."""
     from pydantic import ValidationError

@@ -19,11 +19,32 @@ class Model(StrEnum):
     ALEPH2 = "aleph2"
 
 
+class OutputFormat(StrEnum):
+    """The kinds of file that may come out, as aleph2's `outputFormat` names them."""
+
+    MP4 = "mp4"
+    PRORES = "prores"
+    PNG_SEQUENCE = "png_sequence"
+    SDR_REC709_10BIT = "sdr_rec709_10bit"
+
+    @property
+    def suffix(self) -> str:
+        """Of the file's name, with its dot."""
+        return {OutputFormat.PRORES: ".mov", OutputFormat.PNG_SEQUENCE: ".zip"}.get(self, ".mp4")
+
+
+#: What a file is by its suffix, for those who fetch it.
+MEDIA_TYPES = {".mp4": "video/mp4", ".mov": "video/quicktime", ".zip": "application/zip"}
+
 #: The sizes that gen4_aleph's `ratio` may name, as "width:height" in pixels.
 GEN4_ALEPH_RATIOS = ("1280:720", "720:1280", "1104:832", "960:960", "832:1104", "1584:672", "848:480", "640:480")
 
 #: What aleph2's `targetAspectRatio` may name.
 TARGET_ASPECT_RATIOS = ("16:9", "4:3", "3:2", "1:1", "2:3", "3:4", "9:16", "21:9")
+
+#: What aleph2's `proresProfile` may name.
+PRORES_PROFILES = ("422", "4444", "422 Proxy", "422 LT", "422 HQ", "4444 XQ")
+DEFAULT_PRORES_PROFILE = "4444"
 
 MAX_SEED = 4_294_967_295
 MAX_PROMPT_UNITS = 1000
@@ -59,12 +80,13 @@ class OutputSpec:
     """What shall come out.
 
     size: (width, height) in pixels, even, or None to keep the source's.  target_aspect_ratio: aleph2's "16:9".
-    format: "mp4".
+    prores_profile: of PRORES_PROFILES, with the format PRORES alone; None is the default.
     """
 
     size: tuple[int, int] | None = None
     target_aspect_ratio: str | None = None
-    format: str = "mp4"
+    format: OutputFormat = OutputFormat.MP4
+    prores_profile: str | None = None
 
 
 @dataclass(frozen=True)
@@ -113,7 +135,13 @@ class EditRequest:
             Keyframe(**{**item, "range": TimeRange(**item["range"]) if item["range"] else None})
             for item in known["keyframes"]
         )
-        known["output"] = OutputSpec(**{**known["output"], "size": tuple(size) if size else None})
+        known["output"] = OutputSpec(
+            **{
+                **known["output"],
+                "size": tuple(size) if size else None,
+                "format": OutputFormat(known["output"]["format"]),
+            }
+        )
         known["ignored"] = tuple(known["ignored"])
         return cls(**known)
 

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, BinaryIO, Protocol
+from pathlib import Path
+from typing import Any, BinaryIO, Protocol, runtime_checkable
 
 from refilm.domain.clip import ClipInfo
-from refilm.domain.edit import EditRequest, Model
+from refilm.domain.edit import EditRequest, Model, OutputFormat
+from refilm.errors import UnsupportedEdit
 
 
 @dataclass(frozen=True)
@@ -19,13 +21,14 @@ class Capabilities:
     """What an engine can be asked for.
 
     models: the model names it serves.  generative: whether it can invent content.  summary: one honest sentence.
-    devices: "cpu", "cuda", "remote".
+    devices: "cpu", "cuda", "remote".  formats: of the file that it writes; others are refused before it is asked.
     """
 
     models: tuple[Model, ...]
     generative: bool
     summary: str
     devices: tuple[str, ...] = ("cpu",)
+    formats: tuple[OutputFormat, ...] = (OutputFormat.MP4,)
 
 
 @dataclass(frozen=True)
@@ -82,13 +85,67 @@ class Engine(Protocol):
         on_event: OnEvent,
         options: Mapping[str, Any],
     ) -> Outcome:
-        """Write the edited clip to `output` (MP4, H.264, yuv420p), of the source's duration to within one frame.
+        """Write the edited clip to `output`, of the source's duration to within one frame, unless the edit asks for
+        another speed: then the outcome says so.
 
+        The file is of the request's `output.format`: MP4 (H.264, yuv420p) where the engine's capabilities name no more.
         Blocking. output: an empty regular file opened for reading and writing, with a descriptor.
         options: the operator's settings for engines, e.g. {"partial_edits": False}.
         Same request, same seed and same input give the same pixels. Raises EditFailure or Cancelled; a failed edit
         may leave bytes in `output`, which the caller throws away.
         """
+
+
+class Chat(Protocol):
+    """A chat model that the operator lends. name: as the record tells it."""
+
+    name: str
+
+    def ask(self, instructions: str, question: str, schema: Mapping[str, Any], *, poll: Callable[[], None]) -> Any:
+        """The model's answer, as JSON values that should follow `schema` and need not. Blocking.
+
+        poll: called about twice a second; what it raises passes. Raises Unavailable where no answer comes in time.
+        """
+
+
+def never_mind() -> None:
+    """The poll of somebody who never cancels."""
+
+
+@dataclass(frozen=True)
+class Aids:
+    """What the operator lends to engines that read prompts. By default nothing.
+
+    sentence_model: folder of a sentence model.  poll: see `Chat.ask`.
+    """
+
+    chat: Chat | None = None
+    sentence_model: Path | None = None
+    poll: Callable[[], None] = never_mind
+
+
+@runtime_checkable
+class Interpreting(Protocol):
+    """What an engine has besides where it wants help with a prompt.
+
+    Called in the server's own process, once for a task and before `edit`, because children have no network.
+    """
+
+    def interpret(self, request: EditRequest, aids: Aids) -> Mapping[str, Any]:
+        """Options to be added to those of `plan` and `edit` for this request: JSON values, kept with the task.
+
+        Raises what `aids.poll` raises. A chat model that fails is no error: the options say so.
+        """
+
+
+def check_format(engine: Engine, request: EditRequest) -> None:
+    """Raise UnsupportedEdit where the engine does not write the kind of file that the request wants."""
+    formats = engine.capabilities.formats
+    if request.output.format not in formats:
+        raise UnsupportedEdit(
+            f"The engine {engine.name} writes {', '.join(formats)} and not {request.output.format}. "
+            "Ask for another outputFormat."
+        )
 
 
 @dataclass(frozen=True)

@@ -1,36 +1,28 @@
-"""The sound of a clip on its way into the output: copied packet by packet, or transcoded once to AAC.
+"""The sound of a clip on its way into the output: copied packet by packet, or transcoded once, which sound that follows
+another course of time always is.
 
-Reads the source through a demuxer of its own, so that sound can follow the picture's pace in constant memory.
-Knows nothing of pictures but where the clip's time begins.
+A clip to look at (MP4) gets what browsers play; a clip to work on (MOV) gets what its editor opens, without a further
+loss. Knows nothing of pictures.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from typing import Any, BinaryIO
 
-import av
 from av.audio.stream import AudioStream
 from av.container import OutputContainer
 from av.packet import Packet
 
-from refilm.media.container import (
-    AUDIO_CODECS,
-    audio_stream,
-    codec_name,
-    open_input,
-    origin_of,
-    use_only,
-    video_stream,
-)
-from refilm.media.pyav import opens
-from refilm.media.transcode import aac_stream, transcoded
+from refilm.media.sound import Sound
+from refilm.media.transcode import SoundCourse, aac_stream, encoded, pcm_stream
 
-#: What browsers play inside MP4.
-COPIED_CODECS = frozenset({"aac", "mp3", "opus", "flac"})
-#: Codecs whose MP4 form needs the setup bytes that only the container knows.
-_NEED_SETUP = frozenset({"aac", "opus", "flac"})
+_PCM = frozenset(f"pcm_{kind}{order}" for kind in ("s16", "s24", "s32", "f32") for order in ("le", "be"))
+#: What each container takes as it is: what browsers play inside MP4, what editors open inside MOV.
+COPIED_CODECS = {"mp4": frozenset({"aac", "mp3", "opus", "flac"}), "mov": frozenset({"aac", "mp3", "alac"}) | _PCM}
+#: What other sound becomes.
+_CODEC = {"mp4": "aac", "mov": "pcm_s24le"}
 
 _LONGEST_PACKET = 60  # seconds
 
@@ -41,31 +33,31 @@ class AudioTrack:
     """The sound track of a clip, ready for the muxer.
 
     record: what is done with it: {"action": "copied" | "transcoded" | "none", "codec": the output's}, and "from" for
-    the source's codec where it differs, "reason" where sound is left out.
+    the source's codec where it differs, "reason" where sound is left out, "tempo" and "backwards" where its time is
+    changed.
     """
 
-    def __init__(self, source: BinaryIO, output: OutputContainer) -> None:
-        """Open `source` and add a stream to `output`, if there is sound that we read. Raises InvalidAsset."""
+    def __init__(self, source: BinaryIO, output: OutputContainer, course: SoundCourse | None = None) -> None:
+        """Open `source` and add a stream to `output`, if there is sound that we read. Raises InvalidAsset.
+
+        output: an MP4 or MOV.  course: what becomes of the sound's time; None leaves it as it is.
+        """
         self.record = dict(NO_AUDIO)
         self._packets: Iterator[Packet[Any]] = iter(())
         self._next: Packet[Any] | None = None
-        self._container = open_input(source)
-        stream = audio_stream(self._container)
-        if stream is None:
+        self._sound = sound = Sound(source)
+        kind = output.format.name
+        if sound.stream is None:
             return
-        self._origin = origin_of(video_stream(self._container), stream)
-        use_only(self._container, stream)
-        name = codec_name(stream)
-        if name in COPIED_CODECS and (name not in _NEED_SETUP or stream.codec_context.extradata):
-            self.record = {"action": "copied", "codec": name}
-            self._packets = self._copied(stream, output.add_stream_from_template(stream))
-        elif name not in AUDIO_CODECS and not name.startswith("pcm_"):
-            self.record = {"action": "none", "codec": None, "from": name, "reason": "the codec is not supported"}
-        elif not opens(stream.codec_context):
-            self.record = {"action": "none", "codec": None, "from": name, "reason": "the sound is damaged"}
+        if course is None and sound.codec in COPIED_CODECS[kind] and sound.has_setup:
+            self.record = {"action": "copied", "codec": sound.codec}
+            self._packets = _copied(sound, output.add_stream_from_template(sound.stream))
+        elif reason := sound.trouble():
+            self.record = left_out(sound, reason)
         else:
-            self.record = {"action": "transcoded", "codec": "aac", "from": name}
-            self._packets = transcoded(self._read(stream), stream, aac_stream(stream, output), self._origin)
+            target = (aac_stream if kind == "mp4" else pcm_stream)(sound.stream, output)
+            self._packets = _onto(target, encoded(sound.frames(course), target.codec_context, course))
+            self.record = transcoding(sound, _CODEC[kind], course)
 
     def until(self, time: Fraction | None) -> Iterator[Packet[Any]]:
         """The packets not yet given that begin before `time` seconds of the output's clock; for None, all the rest."""
@@ -81,31 +73,40 @@ class AudioTrack:
 
     def close(self) -> None:
         """Let go of the demuxer. The file stays open."""
-        self._container.close()
+        self._sound.close()
 
-    def _read(self, stream: AudioStream) -> Iterator[Packet[Any]]:
-        """The stream's packets, without the demuxer's closing dummy, up to its end or damage."""
-        packets = self._container.demux(stream)
-        while True:
-            try:
-                packet = next(packets)
-            except (StopIteration, av.FFmpegError):
-                return
-            if packet.size:
-                yield packet
 
-    def _copied(self, stream: AudioStream, target: AudioStream) -> Iterator[Packet[Any]]:
-        """The packets themselves on the output's clock; times only ever rise, as the muxer wants it."""
-        last: int | None = None
-        for packet in self._read(stream):
-            shift = round(self._origin / packet.time_base)
-            told = packet.dts if packet.dts is not None else packet.pts
-            dts = told - shift if told is not None else (last or 0) + 1
-            if last is not None:
-                dts = max(dts, last + 1)
-            pts = packet.pts - shift if packet.pts is not None else dts
-            if (packet.duration or 0) * packet.time_base > _LONGEST_PACKET:
-                packet.duration = 0  # damage; it would not fit the index
-            packet.dts, packet.pts, last = dts, max(pts, dts), dts
-            packet.stream = target
-            yield packet
+def left_out(sound: Sound, reason: str) -> dict[str, Any]:
+    """The record of sound that the output does not have."""
+    return {"action": "none", "codec": None, "from": sound.codec, "reason": reason}
+
+
+def transcoding(sound: Sound, codec: str, course: SoundCourse | None) -> dict[str, Any]:
+    """The record of sound that was encoded anew."""
+    record: dict[str, Any] = {"action": "transcoded", "codec": codec, "from": sound.codec}
+    if course is not None:
+        record |= {"tempo": float(course.tempo), "backwards": course.end is not None}
+    return record
+
+
+def _onto(target: AudioStream, packets: Iterable[Packet[Any]]) -> Iterator[Packet[Any]]:
+    for packet in packets:
+        packet.stream = target
+        yield packet
+
+
+def _copied(sound: Sound, target: AudioStream) -> Iterator[Packet[Any]]:
+    """The packets themselves on the output's clock; times only ever rise, as the muxer wants it."""
+    last: int | None = None
+    for packet in sound.packets():
+        shift = round(sound.origin / packet.time_base)
+        told = packet.dts if packet.dts is not None else packet.pts
+        dts = told - shift if told is not None else (last or 0) + 1
+        if last is not None:
+            dts = max(dts, last + 1)
+        pts = packet.pts - shift if packet.pts is not None else dts
+        if (packet.duration or 0) * packet.time_base > _LONGEST_PACKET:
+            packet.duration = 0  # damage; it would not fit the index
+        packet.dts, packet.pts, last = dts, max(pts, dts), dts
+        packet.stream = target
+        yield packet

@@ -66,6 +66,9 @@ class Descriptor:
         """True: regular files only."""
         return True
 
+    def flush(self) -> None:
+        """Nothing is held back: every write has gone to the descriptor."""
+
     def close(self) -> None:
         """Mark this object as done with; the descriptor itself belongs to the caller and stays open."""
         self.closed = True

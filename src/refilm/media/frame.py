@@ -21,9 +21,11 @@ class Frame:
     decoder still predicts from them; the planes of `ClipWriter.new_frame` are there to be filled.
     index: 0 for the clip's first frame.  pts: presentation time in units of `time_base`.
     duration: in the same units, 0 where unknown.  origin: the first frame's pts.
+    time: seconds of the source's clock, since its first frame: the moment that the picture shows. It is `shown_at` but
+    in a clip that was retimed.
     """
 
-    __slots__ = ("duration", "index", "origin", "picture", "pts", "time_base", "u", "v", "y")
+    __slots__ = ("duration", "index", "origin", "picture", "pts", "time", "time_base", "u", "v", "y")
 
     def __init__(
         self,
@@ -34,13 +36,16 @@ class Frame:
         time_base: Fraction,
         origin: int = 0,
         duration: int = 0,
+        time: Fraction | None = None,
     ) -> None:
+        """time: None for a frame that is shown when the source shows it."""
         self.picture = picture
         self.index = index
         self.pts = pts
         self.time_base = time_base
         self.origin = origin
         self.duration = duration
+        self.time = self.shown_at if time is None else time
         self.y, self.u, self.v = plane_views(picture)
 
     @property
@@ -49,9 +54,22 @@ class Frame:
         return self.picture.width, self.picture.height
 
     @property
-    def time(self) -> Fraction:
-        """Seconds since the clip's first frame."""
+    def shown_at(self) -> Fraction:
+        """Seconds since the first frame of the clip that the frame belongs to, by its pts."""
         return (self.pts - self.origin) * self.time_base
+
+
+def new_frame(size: tuple[int, int], like: Frame) -> Frame:
+    """A frame of that size, even, whose planes are yours to fill, at the same place in time as `like`."""
+    return Frame(
+        av.VideoFrame(*size, "yuv420p"),
+        index=like.index,
+        pts=like.pts,
+        time_base=like.time_base,
+        origin=like.origin,
+        duration=like.duration,
+        time=like.time,
+    )
 
 
 def plane_views(picture: av.VideoFrame) -> tuple[Plane, ...]:

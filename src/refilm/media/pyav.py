@@ -1,4 +1,4 @@
-"""Where PyAV 18 (FFmpeg 8) and PyAV 19 (FFmpeg 9) differ, and nothing else of them.
+"""Where PyAV 18 (FFmpeg 8) and PyAV 19 (FFmpeg 9) differ, or behave as one would not expect, and nothing else of them.
 
 The rest of the folder is written once for both: it asks here for the few values and options that the two spell
 differently.
@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import av
 import numpy as np
 from av.codec.context import CodecContext
+from av.sidedata.sidedata import SideDataContainer
 from numpy.typing import NDArray
 
 _MAJOR = int(av.__version__.split(".")[0])
@@ -46,6 +47,15 @@ def plane_bytes(plane: Any) -> NDArray[np.uint8]:
     plane: a buffer, which PyAV's own types say on some versions of Python only.
     """
     return np.frombuffer(plane, np.uint8)
+
+
+def side_data_of(picture: av.VideoFrame) -> SideDataContainer:
+    """What came with a picture besides its planes.
+
+    Not `picture.side_data`: the picture would keep that, and it the picture. Every picture of a clip then waits for
+    Python's cyclic garbage collector, which has a hundred of them in memory before it comes by.
+    """
+    return SideDataContainer(picture)  # type: ignore[call-arg]  # its hints forget the initialiser
 
 
 def opens(decoder: CodecContext) -> bool:

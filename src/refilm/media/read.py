@@ -40,8 +40,9 @@ class FrameReader:
     """The frames of a clip, in order, as `Frame`. A context manager; iterate once.
 
     info: the clip's facts.  size: (width, height) of every frame.  matrix: "709" or "601", of every frame.
-    time_base: the unit of every frame's pts, the source's own where MP4 can carry it.  frame_rate: average, 25 where
-    the clip does not say.  damaged: packets skipped so far because they could not be decoded.
+    time_base: the unit of every frame's pts, the source's own where MP4 can carry it; source_base: the source's own.
+    frame_rate: average, 25 where the clip does not say.  damaged: packets skipped so far because they could not be
+    decoded.  read: frames handed out so far.
     Times count from the clip's start: where sound begins before the picture, the first pts is above 0.
     """
 
@@ -52,12 +53,14 @@ class FrameReader:
         size: Size | None = None,
         threads: int = 2,
         max_seconds: Fraction | None = None,
+        matrix: str | None = None,
     ) -> None:
         """Open the clip and decode its first picture.
 
         source: a regular file with a descriptor.  size: None keeps the display size, rounded to even; otherwise the
         centre is cut to that shape and scaled.  threads: of the decoder.  max_seconds: a clip that turns out to be
-        longer than this raises InvalidAsset while it is read, whatever its container claims.
+        longer than this raises InvalidAsset while it is read, whatever its container claims.  matrix: "709" or "601"
+        for frames of another matrix than the clip's own; None keeps it.
         Raises InvalidAsset where the clip cannot be used.
         """
         self._container = open_input(source)
@@ -77,13 +80,14 @@ class FrameReader:
             raise
         self._first = first
         self._hdr = colour.is_hdr(first.color_trc)
-        self._source_base = exact(self._stream.time_base) or Fraction(1, 90_000)
+        self.source_base = exact(self._stream.time_base) or Fraction(1, 90_000)
         self._origin = origin_of(self._stream, audio)
         self._max_seconds = max_seconds
-        self.time_base = fit_time_base(self._source_base)
+        self.read = 0
+        self.time_base = fit_time_base(self.source_base)
         self.frame_rate = frame_rate_of(self._stream) or _USUAL_RATE
         self.size = size or even_size((self.info.width, self.info.height))
-        self.matrix = colour.output_matrix(self.info.matrix)
+        self.matrix = matrix or colour.output_matrix(self.info.matrix)
 
     @property
     def damaged(self) -> int:
@@ -96,15 +100,15 @@ class FrameReader:
         notes = []
         if self._hdr is not None:
             notes.append(f"The clip is HDR ({self._hdr}); it was tone-mapped to standard dynamic range.")
-        if self.info.matrix == "2020" and self._hdr is None:
-            notes.append("The clip's BT.2020 colours were written as BT.709.")
+        if self.info.matrix != self.matrix and self._hdr is None:
+            notes.append(f"The clip's BT.{self.info.matrix} colours were written as BT.{self.matrix}.")
         if self.damaged:
             notes.append(f"{self.damaged} damaged packets of the clip were skipped.")
         return tuple(notes)
 
     def __iter__(self) -> Iterator[Frame]:
         upright = Upright(self.size, self.matrix, self.info.matrix)
-        clock = Clock(self._source_base, self.frame_rate)
+        clock = Clock(self.source_base, self.frame_rate)
         aspect = sample_aspect_of(self._stream)
         origin: int | None = None
         with asset_errors(NOTHING_DECODES):
@@ -112,23 +116,40 @@ class FrameReader:
                 pts = self._placed(clock.place(picture.pts))
                 origin = pts if origin is None else origin
                 self._check_length((pts - origin) * self.time_base)
+                self.read += 1
                 yield Frame(
                     upright(picture, aspect),
                     index=index,
                     pts=pts,
                     time_base=self.time_base,
                     origin=origin,
-                    duration=round((picture.duration or 0) * self._source_base / self.time_base),
+                    duration=round((picture.duration or 0) * self.source_base / self.time_base),
                 )
 
-    def pictures_near(self, times: Sequence[Fraction], *, exact: bool) -> list[av.VideoFrame]:
-        """Decoded pictures near these rising seconds after the start, in order, each once. Ends the reader's use.
+    def pictures_near(
+        self, times: Sequence[Fraction], longest: int, *, exact: bool
+    ) -> list[tuple[Fraction, NDArray[np.uint8]]]:
+        """Pictures near these rising seconds after the start, in order, each once. Ends the reader's use.
 
-        exact: the pictures shown then. Otherwise the key frames before them, where that gives half as many pictures as
-        times or more; else, of the pictures before them, the last that others are made from: a fraction of the work.
+        Each comes with its own time, seconds after the start, as (height, width, 3) uint8 RGB, upright, its longer side
+        at most `longest` pixels.  exact: the pictures shown then. Otherwise the key frames before them, where that
+        gives half as many pictures as times or more; else, of the pictures before them, the last that others are made
+        from: a fraction of the work. A clip that cannot be searched gives its first picture.
+        Raises InvalidAsset where the clip cannot be used.
         """
         start = self._stream.start_time or 0
-        wanted = [start + round(time / self._source_base) for time in times]
+        upright = Upright(
+            even_size(fit_within((self.info.width, self.info.height), longest)), self.matrix, self.info.matrix
+        )
+        aspect = sample_aspect_of(self._stream)
+        with asset_errors(NOTHING_DECODES):
+            return [
+                (((picture.pts or 0) - start) * self.source_base, _rgb(upright(picture, aspect), self.matrix))
+                for picture in self._found_near([start + round(time / self.source_base) for time in times], exact)
+            ]
+
+    def _found_near(self, wanted: Sequence[int], exact: bool) -> list[av.VideoFrame]:
+        """Decoded pictures near these times of the stream's clock."""
         try:
             keys = self._keys_before(wanted)
             if not exact and 2 <= len(keys) <= 2 * len(set(keys)):
@@ -171,7 +192,7 @@ class FrameReader:
 
     def _placed(self, pts: int) -> int:
         """A time of the source's clock, in its units, as one of ours: exact wherever the time base is kept."""
-        return round((pts * self._source_base - self._origin) / self.time_base)
+        return round((pts * self.source_base - self._origin) / self.time_base)
 
     def _check_length(self, time: Fraction) -> None:
         if self._max_seconds is not None and time >= self._max_seconds:
@@ -188,23 +209,6 @@ class FrameReader:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-def sample_frames(source: BinaryIO, count: int, longest: int = 320, *, exact: bool = False) -> list[NDArray[np.uint8]]:
-    """`count` frames spread evenly over the clip, as (height, width, 3) uint8 RGB, upright, for its colours.
-
-    longest: the longer side's pixels at most.  exact: take the middles of `count` equal parts and no frames near them;
-    dearer. A clip of fewer frames, or of at least count / 2 key frames, or one that cannot be searched, gives fewer.
-    Raises InvalidAsset where the clip cannot be used.
-    """
-    with FrameReader(source, threads=1) as reader:
-        shown = fit_within((reader.info.width, reader.info.height), longest)
-        upright = Upright(even_size(shown), reader.matrix, reader.info.matrix)
-        aspect = sample_aspect_of(reader._stream)
-        times = [reader.info.duration * (2 * index + 1) / (2 * count) for index in range(count)]
-        with asset_errors(NOTHING_DECODES):
-            pictures = reader.pictures_near(times, exact=exact)
-            return [_rgb(upright(picture, aspect), reader.matrix) for picture in pictures]
 
 
 def _rgb(picture: av.VideoFrame, matrix: str) -> NDArray[np.uint8]:

@@ -12,18 +12,28 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from fractions import Fraction
+from functools import partial
 from typing import BinaryIO, Generic, TypeVar
 
+from refilm.domain.edit import OutputFormat
+from refilm.media.backwards import BackwardsReader
+from refilm.media.coding import coding_for, required_matrix
 from refilm.media.frame import Frame
 from refilm.media.geometry import Size
+from refilm.media.index import Rhythm, read_index
+from refilm.media.pictures import PictureWriter
 from refilm.media.read import FrameReader
-from refilm.media.write import ClipWriter, Written
+from refilm.media.retiming import Retiming, retimed
+from refilm.media.transcode import SoundCourse
+from refilm.media.write import ClipWriter
+from refilm.media.written import Written
 
 #: Frames that may wait between two stations. More would not run faster, only hold more memory.
 LANE_LENGTH = 3
 
 #: process(before, after) fills all planes of `after` from `before`; frames come in order, on one thread.
 Process = Callable[[Frame, Frame], None]
+Writer = ClipWriter | PictureWriter
 _Item = TypeVar("_Item")
 
 
@@ -94,39 +104,67 @@ def edit_frames(
     on_frame: Callable[[int], None] | None = None,
     keep_audio: bool = True,
     max_seconds: Fraction | None = None,
+    retiming: Retiming | None = None,
+    output_format: OutputFormat = OutputFormat.MP4,
+    prores_profile: str | None = None,
 ) -> Written:
-    """Edit every frame of `source` into `output`, an MP4 with the same timestamps and sound.
+    """Edit every frame of `source` into `output`, a file of the wanted format with the same timestamps and sound.
 
     source, output: regular files with descriptors, output open for reading and writing.  process: None passes frames
     through.  size: of `before`, as for FrameReader.  output_size: of `after`, even; None is the same as `before`.
     on_frame(frames_done): called on this thread after each frame; may raise.
+    preset, crf: for x264, where it is used.  output_format, prores_profile: as in domain.edit.OutputSpec.
+    retiming: what becomes of the clip's time, its sound included; process sees the frames that come of it.
     Blocking. Raises what process or on_frame raise, InvalidAsset, BadOutput, StorageFull; its threads have ended then.
     """
+    retiming = retiming or Retiming()
+    open_writer: Callable[..., Writer] = PictureWriter
+    if output_format is not OutputFormat.PNG_SEQUENCE:
+        coding = coding_for(output_format, prores_profile, preset=preset, crf=crf)
+        open_writer = partial(ClipWriter, coding=coding)
     with (
-        FrameReader(source, size=size, max_seconds=max_seconds) as reader,
-        ClipWriter(
+        (BackwardsReader if retiming.backwards else FrameReader)(
+            source, size=size, max_seconds=max_seconds, matrix=required_matrix(output_format)
+        ) as reader,
+        open_writer(
             output,
             size=output_size or reader.size,
             time_base=reader.time_base,
             frame_rate=reader.frame_rate,
             matrix=reader.matrix,
-            preset=preset,
-            crf=crf,
             audio_from=source if keep_audio else None,
+            sound_course=_sound_course(retiming, reader),
         ) as writer,
         _Line() as line,
     ):
         frames = line.station(reader, name="decode")
+        if retiming.tempo != 1:
+            frames = line.station(retimed(frames, retiming, _rhythm(source, reader)), name="retime")
         if process is not None:
             frames = line.station(_processed(frames, process, writer), name="process")
         for done, frame in enumerate(frames, 1):
             writer.write(frame)
             if on_frame is not None:
                 on_frame(done)
-        return replace(writer.finish(), notes=reader.notes)
+        written = writer.finish()
+        return replace(written, notes=(*reader.notes, *written.notes), read=reader.read)
 
 
-def _processed(frames: Iterable[Frame], process: Process, writer: ClipWriter) -> Iterator[Frame]:
+def _sound_course(retiming: Retiming, reader: FrameReader) -> SoundCourse | None:
+    """What the sound has to do in order to stay with the pictures; None where it may stay as it is."""
+    if not retiming.changes:
+        return None
+    return SoundCourse(retiming.tempo, reader.end if isinstance(reader, BackwardsReader) else None)
+
+
+def _rhythm(source: BinaryIO, reader: FrameReader) -> Rhythm:
+    """How far apart the clip's frames are."""
+    step = 1 / reader.frame_rate
+    index = read_index(source)
+    return index.rhythm(reader.source_base, step) if index is not None else Rhythm(step, step, True)
+
+
+def _processed(frames: Iterable[Frame], process: Process, writer: Writer) -> Iterator[Frame]:
     for before in frames:
         after = writer.new_frame(before)
         process(before, after)

@@ -18,9 +18,10 @@ from av.video.reformatter import ColorPrimaries, ColorRange, ColorTrc, Interpola
 from refilm.media import colour
 from refilm.media.frame import Plane, plane_views
 from refilm.media.geometry import Cover, Size, check_even, cover, display_size, swap
+from refilm.media.pyav import side_data_of
 
 #: Bicubic widens its kernel when it shrinks a picture, so it does not alias; the flags make all CPUs agree.
-_SCALING = Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.BITEXACT
+SCALING = Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.BITEXACT
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ def orientation_of(picture: av.VideoFrame) -> Orientation:
 
     The matrix takes (x, y) to (a x + c y, b x + d y), x to the right and y down.
     """
-    data: Any = picture.side_data.get("DISPLAYMATRIX")
+    data: Any = side_data_of(picture).get("DISPLAYMATRIX")
     if data is None:
         return UPRIGHT
     a, b, _, c, d = np.frombuffer(bytes(data), np.int32)[:5].tolist()
@@ -113,7 +114,7 @@ class Upright:
             dst_colorspace=target,
             src_color_range=ColorRange.JPEG if full else ColorRange.MPEG,
             dst_color_range=ColorRange.MPEG,
-            interpolation=_SCALING,
+            interpolation=SCALING,
             threads=1,
         )
         return over_black(converted) if see_through else converted
@@ -136,7 +137,7 @@ class Upright:
             dst_color_range=ColorRange.MPEG,
             dst_color_trc=ColorTrc.BT709,
             dst_color_primaries=ColorPrimaries.BT709,
-            interpolation=_SCALING,
+            interpolation=SCALING,
             threads=1,
         )
 

@@ -18,9 +18,9 @@ from typing import Any, BinaryIO
 
 from refilm.domain.clip import ClipInfo
 from refilm.domain.edit import EditRequest
-from refilm.engines.base import Inputs, Progress
+from refilm.engines.base import Inputs, Progress, check_format
 from refilm.engines.registry import Registry
-from refilm.errors import EditFailure, InvalidAsset, UnsupportedEdit
+from refilm.errors import EditFailure, InvalidAsset, StorageFull, UnsupportedEdit
 
 #: More files than any job has: a clip, a reference, five keyframes, an output.
 MAX_FILES = 16
@@ -100,7 +100,9 @@ def edit(job: Mapping[str, Any], files: list[BinaryIO], channel: Channel) -> dic
     def on_event(progress: Progress) -> None:
         channel.send({"progress": progress.fraction, "frames": progress.frames})
 
-    outcome = Registry().get(job["engine"]).edit(request, inputs, files[keyframes], on_event, job["options"])
+    engine = Registry().get(job["engine"])
+    check_format(engine, request)
+    outcome = engine.edit(request, inputs, files[keyframes], on_event, job["options"])
     return {"applied": outcome.applied, "frames": outcome.frames}
 
 
@@ -110,7 +112,7 @@ def failure_of(error: BaseException) -> dict[str, Any]:
     if isinstance(error, UnsupportedEdit):
         told["refused"] = [list(pair) for pair in error.refused]
         told["possible"] = list(error.possible)
-    if not isinstance(error, EditFailure):
+    if not isinstance(error, EditFailure | StorageFull):
         told["trace"] = "".join(traceback.format_exception(error))[-4000:]
     return told
 

@@ -28,6 +28,8 @@ from refilm.errors import (
     EditFailure,
     EngineCrash,
     InvalidAsset,
+    RefilmError,
+    StorageFull,
     TooExpensive,
     UnsupportedEdit,
 )
@@ -48,8 +50,8 @@ TICK_SECONDS = 0.5
 #: How long a child that hung up may take to end by itself.
 LAST_SECONDS = 5.0
 PROBE_SECONDS = 30.0
-ERRORS: dict[str, type[EditFailure]] = {
-    error.__name__: error for error in (InvalidAsset, BadOutput, TooExpensive, EngineCrash, EditFailure)
+ERRORS: dict[str, type[RefilmError]] = {
+    error.__name__: error for error in (InvalidAsset, BadOutput, TooExpensive, EngineCrash, EditFailure, StorageFull)
 }
 
 #: Called about twice a second with the fraction done, 0..1. Answers whether to go on.
@@ -102,7 +104,7 @@ class Runner:
         """Run one edit.
 
         files: the clip, the references, the keyframes, then the output, all with descriptors.
-        Raises EditFailure, or Cancelled where `on_tick` answered no.
+        Raises EditFailure, StorageFull, or Cancelled where `on_tick` answered no.
         """
         job = {
             "work": "edit",
@@ -218,7 +220,7 @@ def tail_of(noise: IO[bytes]) -> str:
     return noise.read().decode("utf-8", "replace").strip()
 
 
-def failure_from(message: Mapping[str, Any], status: int, noise: str) -> EditFailure:
+def failure_from(message: Mapping[str, Any], status: int, noise: str) -> RefilmError:
     """The error that a child reported, or what its end means where it could not report."""
     name = message.get("error")
     if name == UnsupportedEdit.__name__:

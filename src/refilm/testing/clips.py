@@ -23,7 +23,7 @@ from av.stream import Disposition
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
-from refilm.media.write import steady_kernels
+from refilm.media.coding import steady_kernels
 
 Rgb = NDArray[np.uint8]
 

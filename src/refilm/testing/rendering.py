@@ -6,16 +6,18 @@ Knows neither prompts nor encoders; frames come from a clip, or from a photograp
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from refilm.engines.effects.camera_path import find_path
 from refilm.engines.effects.executor import Executor, sample_colours
 from refilm.engines.effects.opencv import cv2
 from refilm.engines.effects.operator import Setting
+from refilm.engines.effects.operators import OPERATORS
 from refilm.engines.effects.plan import Plan, Step, Value
 from refilm.engines.effects.planes import Buffer, Planes
 from refilm.engines.effects.yuv_table import rgb_from_yuv, yuv_from_rgb
@@ -41,6 +43,11 @@ class Picture:
     def size(self) -> tuple[int, int]:
         """Width and height."""
         return self.y.shape[1], self.y.shape[0]
+
+    @property
+    def shown_at(self) -> Fraction:
+        """When it is shown: no clip in memory runs at another speed."""
+        return self.time
 
 
 def read_pictures(footage: Path, size: tuple[int, int], *, first: int, count: int) -> list[Picture]:
@@ -76,6 +83,37 @@ def pan_over(photograph: Rgb, size: tuple[int, int], *, count: int, down: float 
     return pictures
 
 
+def shake_of(count: int, size: tuple[int, int]) -> NDArray[np.float64]:
+    """(count, 4): how a trembling hand moves a camera at each frame: pixels of `size` across and down, radians of turn,
+    logarithm of the scale."""
+    noise = np.random.default_rng(3).normal(size=(count + 4, 4)) * [*np.array([4, 3]) / 480 * max(size), 0.006, 0.003]
+    return np.stack([np.convolve(column, (0.1, 0.2, 0.4, 0.2, 0.1), "valid") for column in noise.T], -1)
+
+
+def shaken(pictures: Sequence[Picture]) -> list[Picture]:
+    """The pictures as a trembling hand would have filmed them; what it saw beyond their edges is mirrored."""
+    results = []
+    for each, place in zip(pictures, shake_of(len(pictures), pictures[0].size), strict=True):
+        moved = shifted(each, place)
+        results.append(replace(each, y=moved.y, u=moved.u, v=moved.v))
+    return results
+
+
+def shifted(picture: Planes, place: NDArray[np.float64]) -> Buffer:
+    """The picture moved, turned and scaled.  place: a row of `shake_of`."""
+    width = picture.y.shape[1]
+    return Buffer(*(_displaced(plane, place, plane.shape[1] / width) for plane in (picture.y, picture.u, picture.v)))
+
+
+def _displaced(plane: NDArray[np.uint8], place: NDArray[np.float64], share: float) -> NDArray[np.uint8]:
+    """A plane moved, turned and scaled about its middle.  share: its size by that which the place is told in."""
+    height, width = plane.shape
+    turn = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), -np.degrees(place[2]), np.exp(place[3]))
+    turn[:, 2] += place[:2] * share
+    moved = cv2.warpAffine(plane, turn, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101)
+    return np.asarray(moved, np.uint8)
+
+
 def as_picture(rgb: Rgb, index: int = 0) -> Picture:
     """(h, w, 3) RGB of even size as frame number `index` of a clip of 25 fps."""
     levels = yuv_from_rgb(rgb / 255.0, "709")
@@ -98,7 +136,10 @@ def render(
     """The frames after the operator `name`, its colours sampled from every third of them, with seed 1."""
     samples = sample_colours([as_rgb(picture)[::4, ::4] for picture in pictures[::3]], 1)
     height, width = pictures[0].y.shape
-    setting = Setting((width, height), seed=1, references=tuple(references), samples=lambda: samples)
+    path = None
+    if "path" in OPERATORS[name].spec.needs:
+        path = find_path([float(each.time) for each in pictures], [each.y for each in pictures])
+    setting = Setting((width, height), seed=1, references=tuple(references), samples=lambda: samples, path=path)
     executor = Executor(Plan((Step(name, dict(parameters)),)), setting)
     results = []
     for picture in pictures:
@@ -125,3 +166,8 @@ def brushed() -> Rgb:
 def references_for(name: str) -> tuple[Rgb, ...]:
     """The reference picture that an operator is measured with."""
     return (brushed() if name == "patch_style" else sunset(),)
+
+
+def source_for(name: str, pictures: Sequence[Picture]) -> Sequence[Picture]:
+    """The pictures as an operator is measured with them: one that steadies a camera needs a trembling one."""
+    return shaken(pictures) if name == "stabilise" else pictures

@@ -100,19 +100,24 @@ def edge_f1(source: Planes, result: Planes) -> float:
     return float(2 * precision * recall / max(1e-9, precision + recall))
 
 
-#: Operators with particles, grain or hatching that move against the picture by their nature; `without_layer` takes
-#: those off, so that what lies under them can be measured. Film grain is nothing but its layer.
-LAYERED = frozenset({"snow", "winter", "rain", "noir", "film_grain", "film_8mm", "vhs", "pencil"})
+#: Operators whose layer is a fine texture of the paper or the paint. It travels with things, but a tenth of a pixel
+#: between the engine's flow and the one of this measure is seen in it.
+TEXTURED = frozenset({"pencil", "comic", "oil", "watercolour"})
+#: Operators with particles or grain that move against the picture by their nature, or with such a texture;
+#: `without_layer` takes those off, so that what lies under them can be measured. Film grain is nothing but its layer.
+LAYERED = frozenset({"snow", "winter", "rain", "noir", "film_grain", "film_8mm", "vhs"}) | TEXTURED
 #: Of those, the ones whose layer cannot be taken off: film weaves and tape trembles as a whole.
 INSEPARABLE = frozenset({"film_grain", "film_8mm", "vhs"})
 
 
 @contextmanager
 def without_layer(name: str) -> Iterator[None]:
-    """Within, the operator `name` is prepared and works without its particles, grain or hatching."""
-    from refilm.engines.effects import finish, pencil, rainfall, snowfall
+    """Within, the operator `name` is prepared and works without its particles, grain or texture."""
+    from refilm.engines.effects import comic, finish, oil, painting, pencil, rainfall, snowfall
 
     plain = np.full(pencil.TILE * pencil.TILE, 0x808080, np.uint32)
+    smooth = lambda texture, deviation: np.full(texture.shape, 128, np.uint8)  # noqa: E731
+    even = lambda setting: np.zeros((setting.size[1], setting.size[0], 2), np.int8)  # noqa: E731
     with ExitStack() as patches:
         if name in {"snow", "winter"}:
             passing = lambda self, context, before, after: copy(before, after)  # noqa: E731
@@ -126,6 +131,12 @@ def without_layer(name: str) -> Iterator[None]:
             unhatched = lambda scale, strength: np.zeros(15, np.int32)  # noqa: E731
             patches.enter_context(patch.object(pencil, "_layer_table", unhatched))
             patches.enter_context(patch.object(pencil, "_tile", lambda seed: plain))
+        elif name == "comic":
+            patches.enter_context(patch.object(comic, "_dot_depth", lambda: np.zeros(256, np.uint8)))
+        elif name == "oil":
+            patches.enter_context(patch.object(oil, "_tile", smooth))
+        elif name == "watercolour":
+            patches.enter_context(patch.object(painting, "_paper", even))
         else:
             raise ValueError(f"{name} has no layer that could be taken off")
         yield

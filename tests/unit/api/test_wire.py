@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date
 from typing import Any
 
@@ -13,10 +14,12 @@ from pydantic_core import to_json
 from refilm.api import issues, wire
 from refilm.domain.edit import (
     GEN4_ALEPH_RATIOS,
+    PRORES_PROFILES,
     TARGET_ASPECT_RATIOS,
     EditRequest,
     Keyframe,
     Model,
+    OutputFormat,
     OutputSpec,
     Reference,
     TimeRange,
@@ -83,6 +86,20 @@ def test_every_member_of_aleph2_finds_its_place() -> None:
         output=OutputSpec(target_aspect_ratio="9:16"),
         ignored=("ratio", "proresProfile"),
     )
+
+
+@pytest.mark.parametrize("name", OutputFormat)
+@pytest.mark.parametrize("profile", [None, *PRORES_PROFILES])
+def test_a_profile_belongs_to_prores(name: OutputFormat, profile: str | None) -> None:
+    """With ProRes it finds its place; beside any other format, as Runway's own tests send it, it is ignored."""
+    body = ALEPH2 | {"outputFormat": str(name)} | ({"proresProfile": profile} if profile else {})
+
+    request = wire.parse_edit(body)
+
+    kept = profile if name is OutputFormat.PRORES else None
+    assert request.output == OutputSpec(format=name, prores_profile=kept)
+    assert request.ignored == (("proresProfile",) if profile and not kept else ())
+    assert EditRequest.from_json(json.loads(json.dumps(request.to_json()))) == request
 
 
 def test_seven_point_zero_is_an_integer_of_type_int() -> None:
@@ -158,6 +175,8 @@ def test_options_are_those_of_the_domain() -> None:
 
     assert tuple(schema["Gen4AlephBody"]["properties"]["ratio"]["enum"]) == GEN4_ALEPH_RATIOS
     assert tuple(schema["Aleph2Body"]["properties"]["targetAspectRatio"]["enum"]) == TARGET_ASPECT_RATIOS
+    assert tuple(schema["Aleph2Body"]["properties"]["outputFormat"]["enum"]) == tuple(OutputFormat)
+    assert tuple(schema["Aleph2Body"]["properties"]["proresProfile"]["enum"]) == PRORES_PROFILES
     assert schema["Gen4AlephBody"]["properties"]["seed"]["maximum"] == 4_294_967_295
 
 

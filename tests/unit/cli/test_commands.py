@@ -15,16 +15,19 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 from refilm import __version__
 from refilm.accounts import Accounts
 from refilm.bootstrap import now, open_store
 from refilm.cli import main
-from refilm.cli.edit import BadArgument, appearing, size_for
-from refilm.cli.options import settings_with
+from refilm.cli.edit import appearing, size_for
+from refilm.cli.keyframe import keyframes_of
+from refilm.cli.options import BadArgument, settings_with
 from refilm.domain.clip import ClipInfo
+from refilm.domain.edit import Keyframe, TimeRange
 from refilm.errors import Refused
-from refilm.testing import decode_times
+from refilm.testing import decode_times, read_frames
 
 Refilm = Callable[..., tuple[int, str, str]]
 
@@ -195,6 +198,37 @@ def test_edit_makes_a_file_and_tells_what_was_applied(refilm, make_clip, tmp_pat
     assert [path.name for path in output.parent.iterdir()] == ["out.mp4"]
 
 
+@pytest.mark.parametrize(
+    ("options", "name", "begins"),
+    [
+        (("prores", "--prores-profile", "422 LT"), "out.mov", b"\x00\x00\x00\x14ftypqt"),
+        (("png_sequence",), "OUT.ZIP", b"PK\x03\x04"),
+        (("sdr_rec709_10bit",), "out.mp4", b"\x00\x00\x00\x20ftypisom"),
+    ],
+)
+def test_edit_writes_the_format_that_is_asked_for(refilm, make_clip, tmp_path, options, name, begins):
+    """The file begins as its kind does, and the record names the profile."""
+    status, out, err = refilm(
+        "edit", make_clip(seconds=0.5, rate=10, size=(96, 64)), "--prompt", "Make it warmer",
+        "--format", *options, "-o", tmp_path / name, "--json",
+    )  # fmt: skip
+
+    assert (status, err) == (0, "")
+    assert (tmp_path / name).read_bytes().startswith(begins)
+    assert json.loads(out)["encoder"].get("profile") in {"422 LT", "high10", None}
+
+
+def test_a_format_that_does_not_fit_is_one_sentence(refilm, tmp_path):
+    """Unknown formats and profiles, a profile of nothing, a name that promises another file: all before the clip."""
+    edit = ("edit", tmp_path / "none.mp4", "--prompt", "Make it warmer", "-o", tmp_path / "out.mp4")
+
+    assert_one_sentence(refilm(*edit, "--format", "gif"), "no format 'gif'; known are mp4, prores")
+    assert_one_sentence(refilm(*edit, "--format", "prores", "--prores-profile", "HQ"), "'HQ' is none of 422, 4444")
+    assert_one_sentence(refilm(*edit, "--prores-profile", "422"), "needs --format prores")
+    assert_one_sentence(refilm(*edit, "--format", "prores"), "makes a .mov file; call it out.mov")
+    assert_one_sentence(refilm(*edit, "--format", "png_sequence", "--model", "gen4_aleph"), "belong to aleph2")
+
+
 def test_plan_shows_what_a_prompt_means_and_edits_nothing(refilm, tmp_path):
     """--plan needs no clip that exists, prints JSON and writes no file."""
     status, out, err = refilm("edit", tmp_path / "none.mp4", "--prompt", "black and white with film grain", "--plan")
@@ -224,9 +258,82 @@ def test_edit_without_input_output_or_sense_is_one_sentence(refilm, make_clip, t
     assert_one_sentence(refilm("edit", clip, *warm, "-o", output, "--ratio", "9999x9999"), "at most 3840x2160")
     assert_one_sentence(refilm("edit", clip, *warm, "-o", output, "--model", "gen5"), "no model 'gen5'")
     assert_one_sentence(refilm("edit", clip, *warm, "-o", output, "--reference", tmp_path / "no.png"), "no.png cannot")
+    assert_one_sentence(refilm("edit", clip, "-o", output), "would change nothing")
+    assert_one_sentence(refilm("edit", clip, "-o", output, "--keyframe", f"{tmp_path}/no.png@0"), "no.png cannot")
+    assert_one_sentence(refilm("edit", clip, "-o", output, "--keyframe", "look.png"), "IMAGE@3 .at 3 s.")
+    assert_one_sentence(refilm("edit", clip, "-o", output, "--aspect", "5:7"), "'5:7' is none of 16:9")
+    assert_one_sentence(refilm("edit", clip, "-o", output, "--aspect", "1:1", "--model", "gen4_aleph"), "belong to")
 
     assert sorted(tmp_path.iterdir()) == before
     assert output.read_bytes() == b"older work"
+
+
+def test_keyframes_and_a_shape_need_no_server_and_no_words(refilm, make_clip, tmp_path):
+    """--keyframe colours its stretch, --aspect gives the shape, and --plan tells both beforehand."""
+    clip, picture, output = make_clip(seconds=2, rate=10, size=(160, 90)), tmp_path / "red@home.png", tmp_path / "o.mp4"
+    Image.new("RGB", (32, 18), (200, 40, 30)).save(picture)
+    wishes = ("--keyframe", f"{picture}@50%:1-2", "--aspect", "1:1", "--json")
+
+    planned = json.loads(refilm("edit", clip, "--plan", *wishes)[1])
+    status, out, err = refilm("edit", clip, "-o", output, *wishes)
+
+    assert (status, err) == (0, "")
+    assert "from 1 s until 2 s" in planned["explanation"][0]
+    assert json.loads(out)["size"] == [160, 160]
+    frames = [frame[60:100].astype(int) for frame in read_frames(output)]
+    reds = [float((frame[..., 0] - frame[..., 2]).mean()) for frame in frames]
+    assert min(reds[10:]) > max(reds[:10]) + 20
+
+
+@pytest.mark.parametrize(
+    ("text", "path", "keyframe"),
+    [
+        ("a.png@3", "a.png", Keyframe("local:", seconds=3.0)),
+        ("b@home/a b.png@0.25", "b@home/a b.png", Keyframe("local:", seconds=0.25)),
+        ("a.png@25%", "a.png", Keyframe("local:", at=0.25)),
+        ("a.png@3:2-5", "a.png", Keyframe("local:", seconds=3.0, range=TimeRange(2, 5))),
+        ("a.png@90%:2-5", "a.png", Keyframe("local:", at=0.9, range=TimeRange(2, 5))),
+    ],
+)
+def test_keyframes_are_read(text, path, keyframe):
+    """Seconds or a part of the clip after the last @, and perhaps a range."""
+    assert keyframes_of([text]) == ([Path(path)], (keyframe,))
+
+
+@pytest.mark.parametrize(
+    ("texts", "told"),
+    [
+        (["a.png"], "IMAGE@3"),
+        (["@3"], "IMAGE@3"),
+        (["a.png@-1"], "IMAGE@3"),
+        (["a.png@nan"], "IMAGE@3"),
+        (["a.png@3:2"], "IMAGE@3"),
+        (["a.png@101%"], "at most 100%"),
+        (["a.png@3:5-5"], "must end after"),
+        (["a.png@5:2-5"], "within its own range"),
+        (["a.png@1", "b.png@3:2-5"], "every --keyframe has a range or none"),
+        (["a.png@1"] * 6, "at most 5"),
+    ],
+)
+def test_other_keyframes_are_told_apart(texts, told):
+    """Each mistake has its sentence."""
+    with pytest.raises(BadArgument, match=re.escape(told)):
+        keyframes_of(texts)
+
+
+@given(st.lists(st.text(max_size=30) | st.from_regex(r"[a-z.@]{1,9}@[0-9.%:\-]{0,12}", fullmatch=True), max_size=3))
+def test_any_text_is_a_keyframe_or_a_sentence(texts):
+    """No spelling raises anything else; what is taken lies in the clip and within its range."""
+    try:
+        paths, keyframes = keyframes_of(texts)
+    except BadArgument:
+        return
+
+    assert len(paths) == len(keyframes) == len(texts)
+    for each in keyframes:
+        assert (each.seconds is None) != (each.at is None)
+        assert each.at is None or 0 <= each.at <= 1
+        assert each.range is None or each.range.start_seconds < each.range.end_seconds
 
 
 def clip_of(width: int, height: int) -> ClipInfo:

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from itertools import combinations
 
 import pytest
 from hypothesis import example, given, settings
@@ -11,9 +12,11 @@ from refilm.engines.effects.compiler import compile_prompt, explain
 from refilm.engines.effects.language.lexicon import LANGUAGES, read_table, rows
 from refilm.engines.effects.operators import OPERATORS
 from refilm.engines.effects.plan import STAGES, Plan
+from refilm.engines.effects.spans import overlap
 
 WORDS = sorted(
-    {phrase for name in LANGUAGES for phrase, _ in rows(read_table(name))} | {"dog", ",", ".", "@ref", "40 %"}
+    {phrase for name in LANGUAGES for phrase, _ in rows(read_table(name))}
+    | {"dog", ",", ".", "@ref", "40 %", "from 2 s to 4 s", "until 3 s"}
 )
 ANY_TEXT = st.one_of(
     st.text(max_size=1000),
@@ -37,10 +40,11 @@ def test_any_text_gives_a_valid_plan(prompt: str, references: int) -> None:
     plan = compile_prompt(prompt, references=references)
 
     for step in plan.steps:
-        OPERATORS[step.operator].spec.resolve(step.parameters)
+        OPERATORS[step.operator].spec.resolve_step(step)
     stages = [STAGES.index(OPERATORS[step.operator].spec.stage) for step in plan.steps]
     assert stages == sorted(stages)
-    assert len({step.operator for step in plan.steps}) == len(plan.steps)
+    for one, two in combinations([step for step in plan.steps if step.operator != "text"], 2):
+        assert one.operator != two.operator or not overlap(one.span, two.span)
     assert all(clause.reason and clause.text for clause in plan.refused)
     assert len(explain(plan)) == len(plan.steps) + len(plan.refused)
     assert references > 0 or all(step.operator not in ("color_transfer", "patch_style") for step in plan.steps)

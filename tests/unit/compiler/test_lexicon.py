@@ -15,8 +15,8 @@ from refilm.engines.effects.operators import OPERATORS
 #: The kinds of small words that the grammar knows.
 KINDS = {
     "article", "whole", "aspect", "style", "make", "add", "change", "take", "remove", "not", "without", "keep", "refer",
-    "with", "and", "or", "then", "more", "less", "excess", "percent", "intensity", "anything", "filler", "particle",
-    "states", "into", "repaint", "simile",
+    "with", "and", "or", "then", "next", "more", "less", "excess", "percent", "intensity", "anything", "filler",
+    "particle", "states", "into", "repaint", "simile",
 }  # fmt: skip
 
 

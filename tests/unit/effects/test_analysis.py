@@ -117,7 +117,7 @@ def test_orientation_knows_the_direction_of_stripes():
 
 def _timed(frame):
     class Timed:
-        y, u, v, index, time = frame.y, frame.u, frame.v, 0, Fraction(0)
+        y, u, v, index, time, shown_at = frame.y, frame.u, frame.v, 0, Fraction(0), Fraction(0)
 
     return Timed()
 

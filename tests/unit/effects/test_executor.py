@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from refilm.engines.effects.executor import Executor, encoding_for, needs_of, resolve_steps, sample_colours
 from refilm.engines.effects.opencv import cv2
 from refilm.engines.effects.operator import Setting
-from refilm.engines.effects.operators import OPERATORS
+from refilm.engines.effects.operators import DRAWING, OPERATORS
 from refilm.engines.effects.plan import Plan, Step
 from refilm.engines.effects.planes import Buffer
 
-ALL = sorted(OPERATORS)
+ALL = sorted(DRAWING)
 GRADED = ["sepia", "teal_orange", "fade", "night", "watercolour", "cartoon", "vignette", "autumn", "cyberpunk"]
 GRADED += [
     "golden_hour",

@@ -7,8 +7,9 @@ import math
 import numpy as np
 import pytest
 
-from refilm.engines.effects.kernels import draw, finish, flakes, lens, paint, patches, streaks, table, tape, warm
+from refilm.engines.effects.kernels import draw, drift, finish, flakes, lens, paint, patches, streaks, table, tape, warm
 from refilm.engines.effects.kernels.kernel import Kernel
+from refilm.engines.effects.kernels.lanes import distance_of_five
 from refilm.engines.effects.planes import flat
 
 RANDOM = np.random.default_rng(7)
@@ -52,11 +53,12 @@ def test_flat_sees_padded_rows():
 @pytest.mark.parametrize("more", [0, 5])
 def test_grain(more):
     """Grain adds the shifted tile, weighted by the level, with no seam where a wide picture wraps round the tile."""
-    before, after = wide(plane(9, 150), more), wide(plane(9, 150), more)
+    before = plane(9, 150)
+    after = wide(before, more)
     noise = RANDOM.integers(-60, 60, (64, 64)).astype(np.int8)
 
-    (p, sp), (o, so) = flat(before), flat(after)
-    finish.grain(p, sp, o, so, 150, 9, noise.reshape(-1), 64, 11, 60, 300)
+    o, so = flat(after)
+    finish.grain(o, so, 150, 9, noise.reshape(-1), 64, 11, 60, 300)
 
     expected = np.empty_like(before)
     for j in range(9):
@@ -73,16 +75,32 @@ def test_grain(more):
 
 
 def test_shade():
-    """Shading scales the distance from the neutral level by the curve."""
-    before, after = wide(plane(4, 6), 2), np.empty((4, 6), np.uint8)
-    across, down = np.arange(6, dtype=np.int32), np.arange(4, dtype=np.int32) * 2
-    curve = (32768 - 1500 * np.arange(20)).astype(np.int32)
+    """Shading scales the distance from the neutral level by each pixel's share, within 8 bits."""
+    before = plane(4, 6)
+    after = wide(before, 2)
+    shares = RANDOM.integers(0, 32769, (4, 6)).astype(np.uint16)
 
-    (p, sp), (o, so) = flat(before), flat(after)
-    finish.shade(p, sp, o, so, 6, 4, 128, across, down, curve, np.full(64, 16384, np.int32))
+    o, so = flat(after)
+    finish.shade(o, so, 6, 4, 128, shares.reshape(-1), 320, np.full(8 * 6, 16384, np.uint16))
 
-    exact = 128 + (before.astype(float) - 128) * curve[across[None] + down[:, None]] / 32768
-    assert np.abs(after - exact).max() <= 0.51
+    exact = 128 + (before.astype(float) - 128) * shares / 32768 * 1.25
+    assert np.abs(after - np.clip(exact, 0, 255)).max() <= 0.52
+
+
+def test_move_interpolates_between_four_neighbours():
+    """Each pixel is mixed of the four around the place it is drawn from, to within rounding."""
+    before = plane(6, 9)
+    rows, down = np.array([0, 1, 1, 2, 4, 4], np.int32), np.array([0, 30, 100, 64, 1, 128], np.int32)
+    runs = np.array([0, 4, 0, 4, 7, 1, 7, 9, -1], np.int32)
+    columns, across = np.array([0, 1, 2, 3, 5, 6, 7, 6, 7], np.int32), RANDOM.integers(0, 129, 9).astype(np.int32)
+    after = wide(plane(6, 9), 3)
+
+    (p, sp), (o, so) = flat(wide(before, 4)), flat(after)
+    lens.move(p, sp, o, so, 9, 6, rows, down, runs, 3, across)
+
+    a, b, exact = down[:, None] / 128, across[None] / 128, before.astype(float)
+    upper, lower = (exact[each][:, columns] * (1 - b) + exact[each][:, columns + 1] * b for each in (rows, rows + 1))
+    assert np.abs(after - (upper * (1 - a) + lower * a)).max() <= 0.51
 
 
 def test_screen_adds_light_without_clipping():
@@ -223,7 +241,7 @@ def test_gather_takes_the_weighted_mean():
 
 def test_stroke_averages_along_the_line():
     """Each pixel becomes the mean along its direction; where all is paper nothing is computed."""
-    h, w, pad, taps = 6, 8, 3, 5
+    h, w, pad, taps = 6, 10, 3, 5
     source = RANDOM.integers(0, 256, (h + 2 * pad, w + 2 * pad)).astype(np.uint8)
     offsets = np.tile(np.arange(-2, 3, dtype=np.int32), (32, 1))
     near = np.zeros((h, w), np.uint8)
@@ -231,7 +249,7 @@ def test_stroke_averages_along_the_line():
     out = np.empty((h, w), np.uint8)
 
     paint.stroke(
-        source.reshape(-1), w + 2 * pad, pad, near.reshape(-1), np.zeros(12, np.uint8), offsets.reshape(-1), taps,
+        source.reshape(-1), w + 2 * pad, pad, near.reshape(-1), np.zeros(15, np.uint8), offsets.reshape(-1), taps,
         out.reshape(-1), w, h,
     )  # fmt: skip
 
@@ -345,25 +363,95 @@ def test_hatch_gates_by_tone_and_keeps_its_share():
     tone, ink = np.full((h, w), 250, np.uint8), np.full((h, w), 255, np.uint8)
     tone[:, 16:] = 40
     ink[0] = 0
-    drift = np.zeros(4 * w * h, np.int16)
+    places = np.zeros(4 * w * 2, np.int16)
     tile = np.full(16, 0x808080, np.uint32)
-    stroke = np.where(np.arange(256) < 128, 255, 0).astype(np.uint8)
     layers = np.array([170, 1000, 200, 1024, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0], np.int32)
     old, new, kept = plane(h, w), np.empty((h, w), np.uint8), np.empty((h, w), np.uint8)
 
     for target, share in ((new, 256), (kept, 0)):
         draw.hatch(
-            ink.reshape(-1), tone.reshape(-1), w, h, drift, 0, 0, 256, tile, 4, 0, stroke, layers, 0,
+            ink.reshape(-1), tone.reshape(-1), w, h, places, 2, 0, 0, 256, tile, 4, 0, layers, 0,
             old.reshape(-1), w, target.reshape(-1), w, share,
         )  # fmt: skip
 
     assert (kept == old).all()
     assert len(np.unique(new[1:, :16])) == 1
     assert new[1, 0] > 220
-    # One period is four pixels: two bare, two drawn.
-    assert (new[1, 16:].reshape(-1, 4) == [new[1, 0]] * 2 + [new[1, 18]] * 2).all()
+    # One period is four pixels: bare, a flank of the line, its middle, the other flank. The tile is even.
+    assert (new[1, 16:].reshape(-1, 4) == new[1, 16:20]).all()
+    assert new[1, 16] == new[1, 0]
+    assert new[1, 16] > new[1, 17] == new[1, 19] > new[1, 18]
     assert new[1, 18] < 100
     assert new[0].max() < 45
+
+
+def test_hatching_lies_where_it_has_drifted_to():
+    """A layer moved by half a period draws between its old lines; both layers together lie between the two."""
+    w, h = 32, 4
+    tone, paper = np.full(w * h, 40, np.uint8), np.full(w * h, 255, np.uint8)
+    places = np.zeros((4, 1, w), np.int16)
+    places[2] = 16 * 2
+    layers = np.array([170, 1000, 200, 1024, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0], np.int32)
+    rows = []
+
+    for weight in (256, 0, 128):
+        new = np.empty(w * h, np.uint8)
+        draw.hatch(
+            paper, tone, w, h, places.reshape(-1), 1, 0, 0, weight, np.full(16, 0x808080, np.uint32), 4, 0, layers, 0,
+            paper, w, new, w, 256,
+        )  # fmt: skip
+        rows.append(new[w : 2 * w].astype(int))
+
+    assert (np.roll(rows[0], 2) == rows[1]).all()
+    assert np.abs(rows[2] - (rows[0] + rows[1]) / 2).max() <= 2
+
+
+def test_carry_follows_the_flow_and_adds_it():
+    """A field is moved along the flow and grows by that, less the common motion; none passes the limit."""
+    w, h = 9, 6
+    fields = np.zeros((4, h, w), np.float32)
+    fields[0] = np.arange(w)
+    fields[3] = 7
+    weighed = np.tile(np.array([2 * 1.5, 0, 2], np.float32), (h, w, 1))
+    out = np.empty_like(fields)
+
+    drift.carry(fields.reshape(-1), weighed.reshape(-1), w, h, 0.1, 4.0, 6.5, 1.0, 9.0, out.reshape(-1))
+
+    moved = np.minimum(np.arange(w) + 1.5, w - 1) + 1.5 * 4 - 6.5
+    assert np.allclose(out[0], np.minimum(moved, 9))
+    assert np.allclose(out[1], -1)
+    assert np.allclose(out[3], 6)
+
+    drift.carry(fields.reshape(-1), weighed.reshape(-1), w, h, 2.0, 4.0, 0.0, 0.0, 9.0, out.reshape(-1))
+    assert (out == fields).all()
+
+
+def test_strew_reads_the_texture_between_its_places():
+    """A texture moved by part of a pixel is interpolated, and has no seam where it repeats."""
+    tile = plane(4, 4)
+    places = np.zeros((2, 2, 8), np.int16)
+    places[0] = 8
+    out = np.empty((6, 8), np.uint8)
+
+    drift.strew(tile.reshape(-1), 4, places.reshape(-1), 2, 16, -32, out.reshape(-1), 8, 6)
+
+    j, i = np.mgrid[0:6, 0:8]
+    exact = (tile[(j - 2) % 4, (i + 1) % 4].astype(float) + tile[(j - 2) % 4, (i + 2) % 4]) / 2
+    assert np.abs(out - exact).max() <= 0.5
+
+
+def test_lanes_agree_with_plain_loops():
+    """Distances of rows of five pixels are what one number after another gives."""
+    one, other = (RANDOM.integers(-700, 700, 40).astype(np.int16) for _ in range(2))
+
+    found = np.zeros(1, np.int32)
+    Kernel("int16[const], int16[const], int32[]", _distance)(one, other, found)
+
+    assert found[0] == ((one.astype(int) - other) ** 2).sum()
+
+
+def _distance(one, other, found):
+    found[0] = distance_of_five(one, 0, other, 0)
 
 
 @pytest.mark.parametrize(("across", "down"), [(3, 24), (24, 3), (-20, 18), (0, 0.2)])
@@ -525,3 +613,33 @@ def test_match_and_vote_leave_masked_cells_alone():
     y, x = 4, 12
     votes = [source.reshape(-1, 8)[place[j, i] + (y - j) * 12 + x - i, :3] for j in range(2, 7) for i in range(10, 15)]
     assert np.abs(target[y, x, :3] - np.mean(votes, 0)).max() <= 0.5
+
+
+@pytest.mark.parametrize(("dx", "dy", "steps"), [(0.3, 0.0, 7), (-1.4, 0.75, 3), (0.05, 0.05, 5)])
+def test_paint_travels_by_parts_of_a_pixel(dx, dy, steps):
+    """After some steps along an even flow each pixel shows the paint from exactly there; a tiny flow moves nothing."""
+    w, h = 24, 16
+    flow = np.tile(np.array([dx / 2, dy / 2], np.float32), (h // 2, w // 2, 1))
+    off, place = np.zeros((h, w, 2), np.float32), np.arange(h * w, dtype=np.int32)
+    paint = np.zeros((h, w, 8), np.int16)
+    paint[..., 0] = np.arange(w)
+    light = plane(h, w)
+
+    for _ in range(steps):
+        new_off, new_place, new_paint, moved = (np.zeros_like(each) for each in (off, place, paint, light))
+        patches.travel(
+            flow.reshape(-1), w // 2, h // 2, 2.0, 0.1, off.reshape(-1), place, paint.reshape(-1), light.reshape(-1),
+            new_off.reshape(-1), new_place, new_paint.reshape(-1), moved.reshape(-1), w, h,
+        )  # fmt: skip
+        off, place, paint = new_off, new_place, new_paint
+
+    inner = slice(4, -4), slice(5, -5)
+    still = max(abs(dx), abs(dy)) < 0.1
+    down, across = np.mgrid[0:h, 0:w]
+    x, y = place.reshape(h, w) % w + off[..., 0], place.reshape(h, w) // w + off[..., 1]
+    assert np.abs(x - across - (0 if still else dx * steps))[inner].max() < 1e-3
+    assert np.abs(y - down - (0 if still else dy * steps))[inner].max() < 1e-3
+    assert (paint[..., 0] == place.reshape(h, w) % w)[inner].all()
+    assert np.abs(off).max() <= 0.5
+    if still:
+        assert (moved == light).all()

@@ -142,6 +142,19 @@ def test_words_beside_keyframes_apply_too(make_clip, edit, blue_and_red):
     assert abs(redness(read_frames(output)[10])) < 3
 
 
+@pytest.mark.parametrize("span", [None, (0, 2)])
+def test_words_about_colours_see_the_keyframes_colours(span, make_clip, blue_and_red, edit):
+    """Pixel art draws its palette from the clip as the keyframe colours it: as if the two edits came one by one."""
+    clip = make_clip(seconds=2, size=(160, 90))
+
+    _, together = edit(request(keyframe(0, span=span), prompt="pixel art"), clip, blue_and_red[1:])
+    _, coloured = edit(request(keyframe(0, span=span)), clip, blue_and_red[1:], name="coloured.mp4")
+    _, apart = edit(request(prompt="pixel art"), coloured, name="apart.mp4")
+
+    found, expected = (read_frames(path)[10].mean((0, 1)) for path in (together, apart))
+    assert np.abs(found - expected).max() < 12
+
+
 def test_the_same_request_gives_the_same_pixels(make_clip, edit, blue_and_red):
     """Colours, blends and the stretches' state repeat bit for bit."""
     clip = make_clip(seconds=3, size=(160, 90))

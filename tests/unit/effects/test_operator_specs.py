@@ -9,11 +9,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from refilm.engines.effects.operator import ColourOperator, FrameOperator, OperatorSpec, Parameter
+from refilm.engines.effects.operator import (
+    ColourOperator,
+    FrameOperator,
+    OperatorSpec,
+    Parameter,
+    ShapeOperator,
+    TimeOperator,
+)
 from refilm.engines.effects.operators import OPERATORS
 from refilm.engines.effects.plan import STAGES
 
 EXPECTED = {
+    "rotate": "geometry",
+    "reframe": "geometry",
+    "stabilise": "geometry",
+    "speed": "time",
+    "slow_motion": "time",
+    "reverse": "time",
     "mirror": "geometry",
     "brightness": "grade",
     "contrast": "grade",
@@ -24,6 +37,8 @@ EXPECTED = {
     "sepia": "grade",
     "teal_orange": "grade",
     "fade": "grade",
+    "spring": "grade",
+    "summer": "grade",
     "autumn": "grade",
     "tint": "grade",
     "color_transfer": "grade",
@@ -51,6 +66,7 @@ EXPECTED = {
     "film_grain": "medium",
     "film_8mm": "medium",
     "vhs": "medium",
+    "text": "overlay",
 }
 
 
@@ -69,10 +85,12 @@ def test_spec_is_complete(name):
     assert spec.title
     assert spec.summary.endswith(".")
     assert spec.stage in STAGES
-    assert spec.parameters
+    assert spec.parameters or name == "reverse"
     assert all(parameter.meaning for parameter in spec.parameters.values())
     assert spec.subsumes <= set(OPERATORS)
-    assert issubclass(operator, ColourOperator | FrameOperator)
+    assert issubclass(operator, ColourOperator | FrameOperator | TimeOperator | ShapeOperator)
+    assert issubclass(operator, TimeOperator) == (spec.stage == "time")
+    assert not (spec.spans and spec.stage == "time")
 
 
 def test_registry_is_light():
@@ -114,6 +132,15 @@ def test_choice_parameter_accepts_its_choices_only():
     assert parameter.accepts("hard")
     assert not parameter.accepts("round")
     assert not parameter.accepts(1.0)
+
+
+def test_text_parameter_accepts_what_the_fonts_can_draw():
+    """A parameter of free text takes text that is not blank, not too long, and of characters that a font has."""
+    parameter = Parameter("Hello", longest=12, meaning="what is written")
+
+    assert all(parameter.accepts(words) for words in ("Hi", "Đường phố", "¿Qué?", "你好"))
+    assert not any(parameter.accepts(words) for words in ("", "  ", "thirteen long", "한국", "smile 😀", 1.0, True))
+    assert "12 characters" in parameter.accepted
 
 
 def test_contradictory_descriptions_are_refused():

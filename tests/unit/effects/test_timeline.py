@@ -82,6 +82,29 @@ def test_some_look_counts_at_any_time(keyframes, time):
     assert {found.first, found.second} <= set(range(len(keyframes)))
 
 
+def test_times_are_spread_over_the_stretches():
+    """Samples come from where the edit works, as far as the clip reaches, in rising order."""
+    ranged = Timeline([keyframe(seconds=1, span=(0, 2)), keyframe(seconds=8, span=(8, 20))], DURATION)
+
+    assert ranged.spread(DURATION, 4) == [Fraction(1, 2), Fraction(3, 2), Fraction(17, 2), Fraction(19, 2)]
+    assert Timeline([keyframe(seconds=2)], DURATION).spread(DURATION, 2) == [Fraction(5, 2), Fraction(15, 2)]
+    assert Timeline([keyframe(seconds=15, span=(14, 16))], DURATION).spread(DURATION, 2) == [0, 0]
+
+
+@given(st.lists(st.tuples(st.integers(0, 9), st.integers(1, 5)), min_size=1, max_size=5), st.fractions(0, 20))
+def test_the_nearest_stretch_holds_the_time_or_lies_beside_it(spans, time):
+    """Within a range it is that range's stretch; spread times always lie within one."""
+    timeline = Timeline([keyframe(seconds=start, span=(start, start + more)) for start, more in spans], DURATION)
+
+    nearest = timeline.nearest(time)
+
+    assert timeline.at(time) is None or nearest.distance(time) == 0
+    assert all(nearest.distance(time) <= each.distance(time) for each in timeline.stretches)
+    times = timeline.spread(DURATION, 5)
+    assert times == sorted(times)
+    assert all(timeline.at(each) is not None for each in times)
+
+
 def test_each_keyframe_is_explained_with_its_times():
     """A sentence for each, with seconds once the clip is known and the range where there is one."""
     keyframes = [keyframe(at=0.25, span=(1, 4)), keyframe(seconds=5, span=(5, 6))]

@@ -20,7 +20,7 @@ SIZE = (320, 180)
 def timed(buffer, index=0):
     class Timed:
         y, u, v = buffer.y, buffer.u, buffer.v
-        time = Fraction(index, 25)
+        time = shown_at = Fraction(index, 25)
 
     Timed.index = index
     return Timed()

@@ -14,7 +14,7 @@ import sys, tempfile
 from refilm.media.preload import preload
 preload()
 from refilm.media.picture import read_picture
-from refilm.media.read import sample_frames
+from refilm.media.moment import sample_frames
 from refilm.media.stream import edit_frames
 seen = []
 clips = [open(name, "rb") for name in sys.argv[2:]]

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from refilm.errors import InvalidAsset
 from refilm.media.frame import Frame
-from refilm.media.read import FrameReader, sample_frames
+from refilm.media.moment import sample_frames
+from refilm.media.read import FrameReader
 from refilm.testing import decode_times, make_clip, ssim
 
 MakeClip = Callable[..., Path]

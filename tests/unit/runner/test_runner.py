@@ -16,8 +16,17 @@ import psutil
 import pytest
 
 from refilm.domain.clip import ClipInfo
-from refilm.domain.edit import EditRequest, Model, OutputSpec, Reference
-from refilm.errors import BadOutput, Cancelled, EditFailure, EngineCrash, InvalidAsset, TooExpensive, UnsupportedEdit
+from refilm.domain.edit import EditRequest, Model, OutputFormat, OutputSpec, Reference
+from refilm.errors import (
+    BadOutput,
+    Cancelled,
+    EditFailure,
+    EngineCrash,
+    InvalidAsset,
+    StorageFull,
+    TooExpensive,
+    UnsupportedEdit,
+)
 from refilm.runner import process
 from refilm.runner.process import Limits, Runner, failure_from
 from refilm.testing import decode_times
@@ -43,9 +52,18 @@ def odd() -> Runner:
     return Runner(command=(sys.executable, "-I", str(ODD_CHILD)))
 
 
-def edit(runner: Runner, clip: Path, prompt: str, *, seconds: float = 60, on_tick=process.go_on, output=None):
+def edit(
+    runner: Runner,
+    clip: Path,
+    prompt: str,
+    *,
+    seconds: float = 60,
+    on_tick=process.go_on,
+    output=None,
+    wanted: OutputSpec | None = None,
+):
     """The outcome of an edit by the odd engine."""
-    request = EditRequest(Model.GEN4_ALEPH, "local:", prompt, seed=1)
+    request = EditRequest(Model.GEN4_ALEPH, "local:", prompt, seed=1, output=wanted or OutputSpec())
     with clip.open("rb") as source, tempfile.TemporaryFile() as scratch:
         files = [source, output or scratch]
         return runner.edit("odd", request, INFO, files, options={}, seconds=seconds, on_tick=on_tick)
@@ -316,6 +334,20 @@ def test_an_output_cannot_outgrow_its_limit(clip):
         edit(small, clip, "large", output=output)
 
     assert told.value.__notes__
+
+
+def test_a_full_disk_is_told_as_such(odd, clip):
+    """What an engine says of a disk without room comes out of the child as it went in."""
+    with pytest.raises(StorageFull, match="no room for the edited clip"):
+        edit(odd, clip, "full")
+
+
+def test_an_engine_is_not_asked_for_what_it_does_not_write(odd, clip):
+    """A format that the engine does not name is refused before the engine sees the request."""
+    wanted = OutputSpec(format=OutputFormat.PRORES)
+
+    with pytest.raises(UnsupportedEdit, match="writes mp4 and not prores"):
+        edit(odd, clip, "copy", wanted=wanted)
 
 
 @pytest.mark.parametrize("prompt", ["slowly", "silently"])

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, BinaryIO
 
-from refilm.domain.edit import EditRequest, Model
+from refilm.domain.edit import EditRequest, Model, OutputFormat
 from refilm.engines.base import Capabilities, Inputs, OnEvent, Outcome, Progress
 from refilm.errors import UnsupportedEdit
 
@@ -17,7 +17,12 @@ class InvertEngine:
     """Turns light into dark and every colour into its opposite."""
 
     name = "invert"
-    capabilities = Capabilities(models=tuple(Model), generative=False, summary="Inverts colours, and nothing else.")
+    capabilities = Capabilities(
+        models=tuple(Model),
+        generative=False,
+        summary="Inverts colours, and nothing else.",
+        formats=tuple(OutputFormat),
+    )
 
     def plan(self, request: EditRequest, options: Mapping[str, Any]) -> dict[str, Any]:
         """What the request means. Raises UnsupportedEdit unless it asks to invert, and for members it cannot honour."""
@@ -44,7 +49,15 @@ class InvertEngine:
         def report(frames: int) -> None:
             on_event(Progress(min(1.0, frames / expected), frames))
 
-        written = edit_frames(inputs.video, output, invert, size=request.output.size, on_frame=report)
+        written = edit_frames(
+            inputs.video,
+            output,
+            invert,
+            size=request.output.size,
+            on_frame=report,
+            output_format=request.output.format,
+            prores_profile=request.output.prores_profile,
+        )
         return Outcome({**plan, "seed": request.seed, "audio": written.audio}, written.frames)
 
 

@@ -23,6 +23,8 @@ Packed = NDArray[np.uint8]
 #: (h / 2, w / 2) uint8: anisotropy (2 bits) and direction (5 bits) of the form at each place.
 Code = NDArray[np.uint8]
 
+#: How much the wide surroundings count for a sweeping orientation.
+_SWEEP = 0.5
 _DIRECTIONS, _ANISOTROPIES, _SAMPLES = 32, 4, 8
 
 
@@ -43,7 +45,7 @@ class Stabiliser:
     """The small picture, averaged along the flow. State: the last result; a cut forgets it."""
 
     #: Share of the past, of 256, and how much of it a difference of one level costs.
-    KEEP, DOUBT = 179, 5
+    KEEP, DOUBT = 203, 4
 
     def __init__(self, size: tuple[int, int]) -> None:
         """size: of the full frames."""
@@ -72,9 +74,14 @@ class Stabiliser:
 class Orientation:
     """The direction of the forms, from a structure tensor that is smooth in space and time. State: the last tensor."""
 
-    def __init__(self, sigma: float) -> None:
-        """sigma: of the tensor's Gaussian, pixels of the half grid."""
+    def __init__(self, sigma: float, *, sweeping: bool = False) -> None:
+        """sigma: of the tensor's Gaussian, pixels of the half grid.
+
+        sweeping: where it is even, the forms of a wider surrounding give the direction, instead of traces of noise and
+        the borders of a codec's blocks.
+        """
         self._sigma = sigma
+        self._sweeping = sweeping
         self._previous: NDArray[np.float32] | None = None
 
     def update(self, context: Context, picture: Packed) -> Code:
@@ -82,10 +89,20 @@ class Orientation:
         luma = cv2.resize(cv2.extractChannel(picture, 0), context.analysis_size, interpolation=cv2.INTER_AREA)
         across, down = cv2.Sobel(luma, cv2.CV_32F, 1, 0, ksize=3), cv2.Sobel(luma, cv2.CV_32F, 0, 1, ksize=3)
         tensor = cv2.GaussianBlur(cv2.merge([across * across, down * down, across * down]), (0, 0), self._sigma)
+        if self._sweeping:
+            tensor = _swept(tensor, self._sigma)
         if self._previous is not None and context.flow is not None:
             tensor = cv2.addWeighted(tensor, 0.5, self._previous, 0.5, 0)
         self._previous = tensor
         return _encode(tensor)
+
+
+def _swept(tensor: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:
+    """The tensor with a share of its wider surroundings added, which counts where it has little itself."""
+    height, width = tensor.shape[:2]
+    small = cv2.resize(tensor, (max(1, width // 4), max(1, height // 4)), interpolation=cv2.INTER_AREA)
+    wide = cv2.resize(cv2.GaussianBlur(small, (0, 0), max(0.8, 1.2 * sigma)), (width, height))
+    return np.asarray(cv2.addWeighted(tensor, 1, wide, _SWEEP, 0))
 
 
 def _encode(tensor: NDArray[np.float32]) -> Code:

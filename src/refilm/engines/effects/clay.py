@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from refilm.engines.effects.brushwork import Orientation, Packed, Patches, Stabiliser
 from refilm.engines.effects.context import Context, follow
 from refilm.engines.effects.kernels import draw
-from refilm.engines.effects.layers import LEVELS, chroma_gain, enlarged, recolour, spared, steps
+from refilm.engines.effects.layers import LEVELS, chroma_gain, enlarged, recolour, redrawn, spared, steps
 from refilm.engines.effects.opencv import cv2
 from refilm.engines.effects.operator import Setting
 from refilm.engines.effects.planes import Buffer, Plane, Planes, copy, flat
@@ -75,7 +75,7 @@ class ClayModel:
         sharp = cv2.extractChannel(steady, 0)
         soft = cv2.GaussianBlur(cv2.LUT(luma, self._tone), (0, 0), max(0.6, 0.9 * self._scale))
         # Eyes and letters are set in at last, with a fine tool.
-        self._draw_luma(context, spared(soft, sharp, 18), before.y, after.y)
+        self._draw_luma(context, redrawn(spared(soft, sharp, 18), sharp, 0.2, 0.6), before.y, after.y)
         for k, old, new in ((1, before.u, after.u), (2, before.v, after.v)):
             recolour(cv2.extractChannel(lumps, k), self._chroma, self._share, old, new)
         return after

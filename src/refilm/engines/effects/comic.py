@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from refilm.engines.effects.brushwork import Orientation, Patches, Stabiliser
 from refilm.engines.effects.context import Context
 from refilm.engines.effects.kernels import draw
-from refilm.engines.effects.layers import LEVELS, Inking, enlarged, recolour, rise, spared, steps
+from refilm.engines.effects.layers import LEVELS, Inking, enlarged, recolour, redrawn, rise, spared, steps
 from refilm.engines.effects.opencv import cv2
 from refilm.engines.effects.operator import Setting
 from refilm.engines.effects.planes import Plane, Planes, flat
@@ -49,9 +49,12 @@ class ComicPrint:
         code = self._orientation.update(context, steady)
         sharp = cv2.extractChannel(steady, 0)
         once = self._first(steady, code)
-        lines = self._lines(cv2.extractChannel(once, 0), sharp, code, threshold=20, fine_share=0.45)
+        drawn = redrawn(cv2.extractChannel(once, 0), sharp, 0.25, 0.6)
+        lines = self._lines(drawn, sharp, code, threshold=20, fine_share=0.45)
         luma, u, v, _ = cv2.split(self._second(once, code))
-        self._print_luma(context, spared(luma, sharp, 18), cv2.erode(lines, self._nib), before.y, after.y)
+        self._print_luma(
+            context, redrawn(spared(luma, sharp, 18), sharp, 0.25, 0.6), cv2.erode(lines, self._nib), before.y, after.y
+        )
         for chroma, old, new in ((u, before.u, after.u), (v, before.v, after.v)):
             recolour(chroma, self._chroma, self._share, old, new)
 
@@ -83,7 +86,7 @@ def _dot_depth() -> NDArray[np.uint8]:
     """Luma level to how much darker than its surroundings a dot is: most in the mid-tones, none in black and white."""
     linear = np.clip((LEVELS - 16) / 219, 0, 1)
     middle = np.clip(linear / 0.34, 0, 1) * np.clip((0.80 - linear) / 0.22, 0, 1)
-    return np.asarray(np.rint(48 * middle), np.uint8)
+    return np.asarray(np.rint(46 * middle), np.uint8)
 
 
 def _print_chroma(strength: float) -> NDArray[np.uint8]:

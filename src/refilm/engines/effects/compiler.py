@@ -7,9 +7,13 @@ same plan. Its work grows in step with the prompt's length; any text at all retu
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from refilm.engines.effects import spans
+from refilm.engines.effects.language import interpreted, tempo, times
+from refilm.engines.effects.language.inscription import set_apart
+from refilm.engines.effects.language.interpreted import Interpretation, Unread
 from refilm.engines.effects.language.lexicon import lexicon
 from refilm.engines.effects.language.meaning import REFERENCE, Reading, Wish
 from refilm.engines.effects.language.reader import read
@@ -20,19 +24,20 @@ from refilm.engines.effects.operators import OPERATORS
 from refilm.engines.effects.plan import Plan, RefusedClause, Step
 
 
-def compile_prompt(prompt: str, *, references: int = 0) -> Plan:
+def compile_prompt(prompt: str, *, references: int = 0, interpretations: Iterable[Interpretation] = ()) -> Plan:
     """The plan that `prompt` asks for.
 
     prompt: any text, in English, Vietnamese, Chinese or Spanish where it is to be understood.  references: how many
     reference pictures came with it. Steps are in working order, and set only what the prompt sets. A prompt of no words
-    asks for nothing, or for the colours of the reference where there is one. Never raises.
+    asks for nothing, or for the colours of the reference where there is one.  interpretations: what somebody else takes
+    unread clauses to mean; no other clause is changed by them. Never raises.
     """
     words = lexicon()
     text = clean(prompt)
-    tokens = tokenize(text)
-    if all(token.kind == "mark" for token in tokens):
+    readings = _readings(text, references)
+    if readings is None:
         return _unspoken(references)
-    readings = read(tokens, text, words, references=references)
+    readings = interpreted.interpret(readings, text, interpretations, words)
     settled = settle([wish for reading in readings for wish in reading.wishes], words, _specs())
     refused = [RefusedClause(each.clause.text, each.reason) for each in readings if each.reason]
     refused += settled.refused
@@ -42,10 +47,24 @@ def compile_prompt(prompt: str, *, references: int = 0) -> Plan:
     return Plan(_annotate(settled.steps, readings), tuple(refused))
 
 
+def unread_of(prompt: str, *, references: int = 0) -> tuple[Unread, ...]:
+    """The clauses of a prompt that an interpreter may be asked about: refused, and by no rule. As `compile_prompt`."""
+    text = clean(prompt)
+    return interpreted.unread(_readings(text, references) or (), text)
+
+
 def explain(plan: Plan) -> list[str]:
     """One sentence for each step and for each refused clause."""
     sentences = [_explain_step(step) for step in plan.steps]
     return sentences + [f"“{clause.text}” cannot be done: {clause.reason}." for clause in plan.refused]
+
+
+def _readings(text: str, references: int) -> tuple[Reading, ...] | None:
+    """What each clause asks for, None where there are no words.  text: cleaned."""
+    tokens = tempo.set_apart(times.set_apart(set_apart(tokenize(text), text), text), text)
+    if all(token.kind == "mark" for token in tokens):
+        return None
+    return read(tokens, text, lexicon(), references=references)
 
 
 def _specs() -> Specs:
@@ -65,6 +84,11 @@ def _broken_promises(readings: Sequence[Reading], steps: Sequence[Step]) -> list
     stages = {"colours": ("grade", "light"), "light": ("light",)}
     refused = []
     for reading in readings:
+        then = [step for step in steps if any(spans.overlap(step.span, span) for span in reading.spans)]
+        if reading.constraint and then:
+            reason = lexicon().topics["keep_time"].format(clause=then[0].clause)
+            refused.append(RefusedClause(reading.clause.text, reason))
+            continue
         changing = [step for step in steps if specs[step.operator].stage in stages.get(reading.keeps, ())]
         if changing:
             reason = lexicon().topics[f"keep_{reading.keeps}"].format(clause=changing[0].clause)
@@ -85,4 +109,5 @@ def _explain_step(step: Step) -> str:
     spec: OperatorSpec = OPERATORS[step.operator].spec
     told = ", ".join(f"{name} {value}" for name, value in step.parameters.items())
     asked = f"“{step.clause}”: " if step.clause else ""
-    return f"{asked}{spec.title}{f' ({told})' if told else ''}{f'; {step.note}' if step.note else ''}."
+    when = f", {spans.told(step.span)}" if step.span else ""
+    return f"{asked}{spec.title}{f' ({told})' if told else ''}{when}{f'; {step.note}' if step.note else ''}."

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from refilm.engines.effects.opencv import cv2
 from refilm.engines.effects.planes import Plane, Planes
+from refilm.engines.effects.scaling import smaller
 
 if TYPE_CHECKING:
     Flow = NDArray[np.float32]
@@ -27,13 +28,20 @@ _CUT_DIFFERENCE, _CUT_REMAINDER = 26.0, 20.0
 
 
 class TimedPlanes(Planes, Protocol):
-    """Planes that know their place in the clip. `media.frame.Frame` is one."""
+    """Planes that know their place in the clip. `media.frame.Frame` is one.
+
+    time: the moment of the source that they show.  shown_at: when they are shown, which is another moment in a clip
+    that runs slower, faster or backwards. Both seconds since the first frame.
+    """
 
     @property
     def index(self) -> int: ...
 
     @property
     def time(self) -> Fraction: ...
+
+    @property
+    def shown_at(self) -> Fraction: ...
 
 
 def paint_divisor(size: tuple[int, int]) -> int:
@@ -68,6 +76,9 @@ class Context:
         self.analysis_size = analysis_size(size)
         self._flow_finder = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
         self._flow_finder.setFinestScale(2)
+        self._fine_finder = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
+        self._fine_finder.setFinestScale(1)
+        self._fine_finder.setVariationalRefinementIterations(2)
         self._small: Plane | None = None
         self._motion = (0.0, 0.0)
         self._asked = False
@@ -76,18 +87,20 @@ class Context:
         """Begin with the next frame as it was decoded. Its planes must stay as they are until the next `start`."""
         self.source = source
         self.index = source.index
-        self.time = float(source.time)
+        # Snow falls as fast in slow motion: what moves by itself follows the clock of who watches.
+        self.time = float(source.shown_at)
         self._previous = self._small if self._asked else None
         self._small = None
         self._looked = False
         self._flow: Flow | None = None
+        self._fine_flow: Flow | None = None
         self._cut = False
 
     @property
     def small_luma(self) -> Plane:
         """The source's luma at `analysis_size`, (height, width)."""
         if self._small is None:
-            self._small = cv2.resize(self.source.y, self.analysis_size, interpolation=cv2.INTER_AREA)
+            self._small = smaller(self.source.y, self.analysis_size)
         return self._small
 
     @property
@@ -99,6 +112,15 @@ class Context:
         return self._flow
 
     @property
+    def fine_flow(self) -> Flow | None:
+        """As `flow`, more exact and five times as dear: for what carries a texture along, where a tenth of a pixel in
+        each frame is seen as swimming.
+        """
+        if self.flow is not None and self._fine_flow is None:
+            self._fine_flow = self._fine_finder.calc(self.small_luma, self._previous, None)
+        return self._fine_flow
+
+    @property
     def cut(self) -> bool:
         """Whether this frame begins another shot, so that nothing remembered applies to it."""
         self._look()
@@ -106,7 +128,7 @@ class Context:
 
     @property
     def motion(self) -> tuple[float, float]:
-        """How far the picture as a whole has moved, (right, down) in full-size pixels, since the clip began."""
+        """How far the picture as a whole has moved, (right, down) in full-size pixels, since the shot began."""
         self._look()
         return self._motion
 
@@ -118,8 +140,9 @@ class Context:
         if previous is None:
             return
         flow = self._flow_finder.calc(current, previous, None)
-        self._cut = _is_cut(current, previous, flow)
+        self._cut = is_cut(current, previous, flow)
         if self._cut:
+            self._motion = (0.0, 0.0)
             return
         self._flow = flow
         across, down = np.median(flow[::8, ::8].reshape(-1, 2), axis=0)
@@ -137,7 +160,7 @@ def follow(flow: Flow, picture: _Layer) -> _Layer:
     return moved
 
 
-def _is_cut(current: Plane, previous: Plane, flow: Flow) -> bool:
+def is_cut(current: Plane, previous: Plane, flow: Flow) -> bool:
     """Whether two neighbouring frames show different shots: they differ, and motion does not explain it."""
     if cv2.absdiff(current, previous).mean() <= _CUT_DIFFERENCE:
         return False

@@ -7,20 +7,26 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
-from functools import partial
+from functools import cache, partial
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from refilm.domain.edit import EditRequest, Model
-from refilm.engines.base import Capabilities, Inputs, OnEvent, Outcome, Progress
+from refilm.domain.edit import EditRequest, Model, OutputFormat
+from refilm.engines.base import Aids, Capabilities, Inputs, OnEvent, Outcome, Progress
+from refilm.engines.effects import course
+from refilm.engines.effects.interpreters import interpreters
+from refilm.engines.effects.operator import Setting
 from refilm.engines.effects.operators import OPERATORS
 from refilm.engines.effects.plan import Plan, RefusedClause, Step
+from refilm.engines.effects.spans import on_clip, told
 from refilm.engines.effects.timeline import Timeline, explain_keyframes
 from refilm.errors import UnsupportedEdit
 
 if TYPE_CHECKING:
     from refilm.engines.effects.context import TimedPlanes
     from refilm.engines.effects.extension import FrameEditor
+    from refilm.engines.effects.framing import Framing
+    from refilm.engines.effects.language.interpreted import Interpretation
     from refilm.engines.effects.planes import Planes
     from refilm.media.geometry import Size
 
@@ -39,24 +45,29 @@ class EffectsEngine:
             "reference picture's colours or brushwork. It cannot add, remove or replace things, and says so."
         ),
         devices=("cpu",),
+        formats=tuple(OutputFormat),
     )
 
     def warm(self) -> None:
-        """Load every kernel and every module that an edit needs, so that a process may then give up its rights.
+        """Load every kernel, module, font and word that an edit needs, so that a process may then give up its rights.
 
-        About 10 s where no kernel has ever been compiled, under 1 s afterwards.
+        About 10 s where no kernel has ever been compiled, 1 s afterwards.
         """
-        import scipy.ndimage  # noqa: F401  (used by a few operators while they prepare)
-
-        from refilm.engines.effects import brushwork, night_sky, painting, preparation, snowfall  # noqa: F401
-        from refilm.engines.effects.kernels import warm
+        from refilm.engines.effects.warming import warm
 
         warm()
+        _own_version()
+        _library_versions()
 
     def plan(self, request: EditRequest, options: Mapping[str, Any]) -> dict[str, Any]:
         """What the request means: resolved steps, refused clauses, an explanation of each, members without effect."""
         plan = _plan(request, options)
-        return _described(plan, request)
+        described = _described(plan, request)
+        return {**described, "explanation": [*described["explanation"], *interpreters.problem(options)]}
+
+    def interpret(self, request: EditRequest, aids: Aids) -> dict[str, Any]:
+        """What the clauses mean that the lexicon cannot read. See `engines.base.Interpreting`."""
+        return interpreters.interpret(request, aids)
 
     def edit(
         self,
@@ -68,41 +79,61 @@ class EffectsEngine:
     ) -> Outcome:
         """See `engines.base.Engine.edit`."""
         from refilm.engines.effects.executor import encoding_for
-        from refilm.engines.effects.preparation import prepare_editor
+        from refilm.engines.effects.preparation import prepare_editor, steadied
+        from refilm.media.coding import required_matrix
+        from refilm.media.colour import output_matrix
         from refilm.media.stream import edit_frames
 
         plan = _plan(request, options)
         seed = request.seed or 0
-        inner, outer = _sizes(request, inputs)
+        framing = _framing(plan, request, inputs)
         timeline = Timeline(request.keyframes, inputs.info.duration) if request.keyframes else None
-        _refuse_idle(plan, inputs, timeline, extended=inner != outer)
+        plan, unseen = _placed(plan, inputs)
+        plan = _refuse_idle(plan, inputs, timeline, unseen, framing)
+        retiming = course.retiming_of(plan, Setting(framing.read))
+        course.check_length(inputs.info.duration, retiming)
+        matrix = required_matrix(request.output.format) or output_matrix(inputs.info.matrix)
         started = partial(on_event, Progress(0.0))
         started()
-        editor = prepare_editor(plan, inputs, (inner, outer), seed, timeline, started)
-        work = _Work(editor, inputs.info.duration, on_event)
+        plan, path, sway = steadied(plan, inputs, framing, started)
+        if sway and not (plan.steps or timeline or framing.inner != framing.outer):
+            raise UnsupportedEdit(" ".join(sway) + " Nothing else is asked for, so the clip would stay as it is.")
+        editor = prepare_editor(course.without_course(plan), inputs, framing, seed, timeline, started, path, matrix)
+        work = _Work(editor, inputs.info.duration / retiming.tempo, on_event)
         started()
         encoding = encoding_for(plan, faithful=timeline is not None and timeline.ranged)
         written = edit_frames(
             inputs.video,
             output,
             work.process,
-            size=inner,
-            output_size=outer,
+            size=framing.read,
+            output_size=framing.outer,
             preset=encoding.preset,
             crf=encoding.crf,
             on_frame=work.report,
+            retiming=retiming,
+            output_format=request.output.format,
+            prores_profile=request.output.prores_profile,
         )
         on_event(Progress(1.0, written.frames))
         applied = {
             **_described(plan, request, timeline),
             "seed": seed,
-            "size": list(outer),
+            "size": list(framing.outer),
             "frames": written.frames,
-            "encoder": {"codec": "h264", "preset": encoding.preset, "crf": encoding.crf, "threads": 2},
+            "encoder": written.encoder,
             "audio": written.audio,
-            "notes": [*written.notes, *_extension_note(inner, outer)],
-            "versions": {name: version(name) for name in _LIBRARIES},
+            "notes": [
+                *written.notes,
+                *unseen,
+                *sway,
+                *framing.note(_display_size(inputs)),
+                *interpreters.problem(options),
+            ],
+            "versions": dict(_library_versions()),
         }
+        if retiming.changes:
+            applied["time"] = course.record(retiming, written, inputs.info.duration)
         return Outcome(applied, written.frames)
 
 
@@ -110,6 +141,7 @@ class _Work:
     """The editor as the media streams call it, and the progress that follows from the frames' times."""
 
     def __init__(self, editor: FrameEditor, duration: Fraction, on_event: OnEvent) -> None:
+        """duration: of the result, seconds."""
         self._editor, self._on_event = editor, on_event
         self._duration = float(duration)
         self._time = 0.0
@@ -118,7 +150,7 @@ class _Work:
     def process(self, before: TimedPlanes, after: Planes) -> None:
         """Edit one frame; called in the processing thread."""
         self._editor.process(before, after)
-        self._time = float(before.time)
+        self._time = float(before.shown_at)
 
     def report(self, frames: int) -> None:
         """Tell how far the edit is; called after each written frame, and may raise Cancelled."""
@@ -129,8 +161,7 @@ class _Work:
 
 def _plan(request: EditRequest, options: Mapping[str, Any]) -> Plan:
     """The request's plan, or UnsupportedEdit where any of it cannot be done."""
-    _refuse_unbuilt(request)
-    plan = _compiled(request)
+    plan = _compiled(request, interpreters.interpretations(options))
     wordless = bool(request.keyframes or request.output.target_aspect_ratio)
     if plan.refused and not (options.get("partial_edits") and (plan.steps or wordless)):
         raise _unsupported(plan)
@@ -143,19 +174,13 @@ def _plan(request: EditRequest, options: Mapping[str, Any]) -> Plan:
     return replace(plan, steps=steps)
 
 
-def _refuse_unbuilt(request: EditRequest) -> None:
-    """Raise UnsupportedEdit for members of the request that this engine does not carry out."""
-    if request.output.format != "mp4":
-        raise UnsupportedEdit(f"The effects engine writes mp4, not {request.output.format}.")
-
-
-def _compiled(request: EditRequest) -> Plan:
+def _compiled(request: EditRequest, interpretations: Sequence[Interpretation]) -> Plan:
     """What the words ask for; a picture without words asks for its colours."""
     words = (request.prompt_text or "").strip()
     if words:
         from refilm.engines.effects.compiler import compile_prompt
 
-        return compile_prompt(words, references=len(request.references))
+        return compile_prompt(words, references=len(request.references), interpretations=interpretations)
     if request.references:
         note = "a reference picture without a prompt gives the clip its colours"
         return Plan((Step("color_transfer", note=note),))
@@ -166,7 +191,7 @@ def _resolved(plan: Plan) -> Sequence[Step]:
     steps = []
     for step in plan.steps:
         try:
-            steps.append(replace(step, parameters=OPERATORS[step.operator].spec.resolve(step.parameters)))
+            steps.append(OPERATORS[step.operator].spec.resolve_step(step))
         except (KeyError, ValueError) as error:
             raise UnsupportedEdit(
                 f'"{step.clause or step.operator}" cannot be carried out: {error}',
@@ -177,7 +202,8 @@ def _resolved(plan: Plan) -> Sequence[Step]:
 
 def _is_idle(step: Step) -> bool:
     """Whether a step leaves every frame as it is."""
-    return any(step.parameters.get(name) == 0 for name in ("amount", "strength"))
+    still = course.is_timed(step) and step.parameters.get("factor") == 1
+    return still or any(step.parameters.get(name) == 0 for name in ("amount", "strength"))
 
 
 def _unsupported(plan: Plan) -> UnsupportedEdit:
@@ -203,7 +229,12 @@ def _described(plan: Plan, request: EditRequest, timeline: Timeline | None = Non
     described: dict[str, Any] = {
         "engine": {"name": EffectsEngine.name, "version": _own_version()},
         "plan": plan.to_json(),
-        "explanation": [*_explanation(plan), *explain_keyframes(request.keyframes, timeline), *_extension(request)],
+        "explanation": [
+            *_explanation(plan),
+            *course.told(plan),
+            *explain_keyframes(request.keyframes, timeline),
+            *_extension(request),
+        ],
     }
     ignored = [*request.ignored, *_unused_references(plan, request)]
     if ignored:
@@ -221,37 +252,58 @@ def _extension(request: EditRequest) -> list[str]:
     ]
 
 
-def _extension_note(inner: Size, outer: Size) -> list[str]:
-    """The sizes of an extension, where there is one."""
-    if inner == outer:
-        return []
-    return [f"The picture, {inner[0]}x{inner[1]}, lies in the middle of a frame of {outer[0]}x{outer[1]}."]
+def _framing(plan: Plan, request: EditRequest, inputs: Inputs) -> Framing:
+    """The sizes of the edited picture and of the frame around it, and how the clip is turned."""
+    from refilm.engines.effects.framing import framing_of
+    from refilm.media.geometry import parse_pair
+
+    target = request.output.target_aspect_ratio
+    aspect = Fraction(*parse_pair(target)) if target else None
+    return framing_of(plan, _display_size(inputs), request.output.size, aspect)
 
 
-def _sizes(request: EditRequest, inputs: Inputs) -> tuple[Size, Size]:
-    """The size of the edited picture, and of the frame around it."""
-    from refilm.engines.effects.extension import extended_sizes
-    from refilm.media.geometry import even_size, parse_pair
-
-    size = request.output.size or even_size((inputs.info.width, inputs.info.height))
-    if not request.output.target_aspect_ratio:
-        return size, size
-    return extended_sizes(size, Fraction(*parse_pair(request.output.target_aspect_ratio)))
+def _display_size(inputs: Inputs) -> Size:
+    return inputs.info.width, inputs.info.height
 
 
-def _refuse_idle(plan: Plan, inputs: Inputs, timeline: Timeline | None, *, extended: bool) -> None:
-    """Raise UnsupportedEdit where this clip would come out as it went in."""
-    edits = bool(plan.steps) or timeline is not None
+def _placed(plan: Plan, inputs: Inputs) -> tuple[Plan, list[str]]:
+    """The plan on the clip's clock, and a sentence for each step that lies outside the clip and is left out."""
+    duration = inputs.info.duration
+    unseen = [
+        f"The clip lasts {float(duration):.2f} s and nothing of it lies {told(step.span)}: "
+        f"{step.clause or OPERATORS[step.operator].spec.title} was left out."
+        for step in plan.steps
+        if step.span is not None and not on_clip([step], duration)
+    ]
+    return replace(plan, steps=on_clip(plan.steps, duration)), unseen
+
+
+def _refuse_idle(plan: Plan, inputs: Inputs, timeline: Timeline | None, unseen: list[str], framing: Framing) -> Plan:
+    """The plan, or UnsupportedEdit where this clip would come out as it went in.
+
+    unseen: what lies outside the clip; a sentence is added for a shape that the clip has already.
+    """
+    from refilm.engines.effects.framing import why_idle, without_framing
+
+    same_shape = why_idle(plan, framing, _display_size(inputs))
+    plan = without_framing(plan) if same_shape else plan
+    unchanged = not plan.steps and timeline is None and framing.inner == framing.outer
     if timeline is not None and all(stretch.start >= inputs.info.duration for stretch in timeline.stretches):
         raise UnsupportedEdit(
             f"The clip lasts {float(inputs.info.duration):.2f} s and every range of the keyframes begins after that. "
             "Give ranges that lie within the clip."
         )
-    if not edits and not extended:
+    if same_shape and unchanged:
+        raise UnsupportedEdit(same_shape + " Nothing else is asked for, so the clip would stay as it is.")
+    if unseen and unchanged:
+        raise UnsupportedEdit(" ".join(unseen) + " Give times that lie within the clip.")
+    if unchanged:
         raise UnsupportedEdit(
             "The clip already has the shape that targetAspectRatio names, and nothing else is asked for. "
             "Name another shape, or say in promptText what should change."
         )
+    unseen += [same_shape] if same_shape else []
+    return plan
 
 
 def _explanation(plan: Plan) -> list[str]:
@@ -271,8 +323,15 @@ def _unused_references(plan: Plan, request: EditRequest) -> list[str]:
     ]
 
 
+@cache
 def _own_version() -> str:
     try:
         return version("refilm")
     except PackageNotFoundError:
         return "unknown"
+
+
+@cache
+def _library_versions() -> Mapping[str, str]:
+    """The versions of what the pixels depend on."""
+    return {name: version(name) for name in _LIBRARIES}

@@ -1,7 +1,9 @@
 """Carries a plan out, frame by frame.
 
-Consecutive colour operators become one table; the rest work on the frame one after another, in place. Knows nothing
-of prompts, files or codecs; `engine` joins it to the decoder and the encoder.
+Consecutive colour operators become one table; the rest work on the frame one after another, in place. A step with a
+span works on the frames of its span alone: it sees no others, so that it begins there with nothing remembered, as at
+the start of a clip. What is measured on the source (motion, cuts) is measured throughout, and an operator's clock is
+the clip's. Knows nothing of prompts, files or codecs; `engine` joins it to the decoder and the encoder.
 """
 
 from __future__ import annotations
@@ -18,8 +20,9 @@ from refilm.engines.effects.context import Context, TimedPlanes
 from refilm.engines.effects.opencv import cv2
 from refilm.engines.effects.operator import ColourOperator, FrameOperator, Operator, OperatorSpec, Setting
 from refilm.engines.effects.operators import OPERATORS
-from refilm.engines.effects.plan import Plan, Step
+from refilm.engines.effects.plan import Plan, Span, Step
 from refilm.engines.effects.planes import Buffer, Planes, copy
+from refilm.engines.effects.spans import Window
 from refilm.engines.effects.yuv_table import YuvTable, fuse
 
 #: Frames of the source whose colours are looked at, and colours taken from them.
@@ -50,9 +53,9 @@ def encoding_for(plan: Plan, *, faithful: bool = False) -> Encoding:
 def resolve_steps(plan: Plan) -> tuple[Step, ...]:
     """The plan's steps with every parameter filled in.
 
-    Raises ValueError, with a sentence, for an operator or a parameter that does not exist.
+    Raises ValueError, with a sentence, for an operator, a parameter or a span that cannot be.
     """
-    return tuple(replace(step, parameters=_spec(step).resolve(step.parameters)) for step in plan.steps)
+    return tuple(_spec(step).resolve_step(step) for step in plan.steps)
 
 
 def needs_of(plan: Plan) -> frozenset[str]:
@@ -96,6 +99,7 @@ class _Moved(Buffer):
 
     index: int
     time: Fraction
+    shown_at: Fraction
 
 
 class _Geometry:
@@ -110,7 +114,7 @@ class _Geometry:
         """The frame with its pixels moved; good until the next call."""
         self._context.start(before)
         _work(self._passes, self._context, before, self._moved)
-        return _Moved(self._moved.y, self._moved.u, self._moved.v, before.index, before.time)
+        return _Moved(self._moved.y, self._moved.u, self._moved.v, before.index, before.time, before.shown_at)
 
 
 def _work(passes: Sequence[Pass], context: Context, before: Planes, after: Planes) -> None:
@@ -133,21 +137,44 @@ Pass = Callable[[Context, Planes, Planes], None]
 
 
 def _prepare(steps: Sequence[Step], setting: Setting) -> list[Pass]:
-    """The passes over each frame, in working order: colour operators fused wherever they follow each other."""
+    """The passes over each frame, in working order: colour operators fused wherever they follow each other
+    with the same span."""
     passes: list[Pass] = []
     pending: list[ColourOperator] = []
     seen: list[ColourOperator] = []
+    span: Span | None = None
     for step in steps:
+        if step.span != span:
+            passes += _gated(_table_pass(pending, setting.matrix), span)
+            pending, span = [], step.span
         operator: Operator = OPERATORS[step.operator]()
         operator.prepare(replace(setting, parameters=step.parameters, samples=_samples_after(tuple(seen), setting)))
         if isinstance(operator, ColourOperator):
             pending.append(operator)
             seen.append(operator)
         if isinstance(operator, FrameOperator):
-            passes += _table_pass(pending, setting.matrix)
+            passes += _gated([*_table_pass(pending, setting.matrix), operator.apply], span)
             pending = []
-            passes.append(operator.apply)
-    return passes + _table_pass(pending, setting.matrix)
+    return passes + _gated(_table_pass(pending, setting.matrix), span)
+
+
+def _gated(passes: Sequence[Pass], span: Span | None) -> list[Pass]:
+    """The passes, at work only while a frame lies in the span."""
+    if span is None:
+        return list(passes)
+    window = Window.of(span)
+
+    def gate(work: Pass) -> Pass:
+        def apply(context: Context, before: Planes, after: Planes) -> None:
+            (work if window.holds(context.source.time) else _leave)(context, before, after)
+
+        return apply
+
+    return [gate(work) for work in passes]
+
+
+def _leave(context: Context, before: Planes, after: Planes) -> None:
+    copy(before, after)
 
 
 def _table_pass(operators: Sequence[ColourOperator], matrix: str) -> list[Pass]:

@@ -29,7 +29,8 @@ def extended_sizes(size: Size, aspect: Fraction) -> tuple[Size, Size]:
     """
     outer = _around(size, aspect)
     if outer[0] * outer[1] > MAX_PIXELS:
-        shrink = Fraction(int(1000 * (MAX_PIXELS / (outer[0] * outer[1])) ** 0.5), 1000)
+        # One part in a thousand to spare: sides are rounded to even afterwards.
+        shrink = Fraction(int(1000 * (MAX_PIXELS / (outer[0] * outer[1])) ** 0.5) - 1, 1000)
         size = even_size((int(size[0] * shrink), int(size[1] * shrink)))
         outer = _around(size, aspect)
     if outer[0] - size[0] <= 2 and outer[1] - size[1] <= 2:
@@ -52,15 +53,22 @@ class FrameEditor(Protocol):
 class Extension:
     """Lays pictures of one size into the middle of frames of a larger one. Keeps nothing from frame to frame."""
 
-    def __init__(self, inner: Size, outer: Size) -> None:
-        """inner, outer: (width, height), even; they differ in one direction only."""
+    def __init__(self, inner: Size, outer: Size, *, black: bool = False) -> None:
+        """inner, outer: (width, height), even; they differ in one direction only, but for a rounded pixel pair.
+
+        black: whether what is added is black.
+        """
+        self._black = black
         self._left, self._top = ((large - small) // 4 * 2 for large, small in zip(outer, inner, strict=True))
         self._fade = even(min(inner) * _FADE)
         self._small = (max(2, inner[0] // _SMALLER), max(2, inner[1] // _SMALLER))
         self._blur = max(0.8, min(inner) * _BLUR / _SMALLER)
 
     def fill(self, picture: Planes, frame: Planes) -> None:
-        """Fill `frame` with `picture` in its middle and blurred bands beside it."""
+        """Fill `frame` with `picture` in its middle and bands beside it, blurred or black."""
+        if self._black:
+            _lay_on_black(picture, frame, self._left, self._top)
+            return
         for part, small, whole in ((1, picture.y, frame.y), (2, picture.u, frame.u), (2, picture.v, frame.v)):
             self._lay(small, whole, self._left // part, self._top // part, self._fade // part)
 
@@ -84,6 +92,17 @@ class Extension:
         return np.asarray(cv2.GaussianBlur(mirrored, (0, 0), self._blur), np.uint8)
 
 
+def _lay_on_black(picture: Planes, frame: Planes, left: int, top: int) -> None:
+    for part, small, whole, level in (
+        (1, picture.y, frame.y, 16),
+        (2, picture.u, frame.u, 128),
+        (2, picture.v, frame.v, 128),
+    ):
+        height, width = small.shape
+        whole[:] = level
+        whole[top // part : top // part + height, left // part : left // part + width] = small
+
+
 def _soften_edges(frame: Plane, picture: Plane, begin: int, fade: int) -> None:
     """Let the sharp mirror left and right of the picture, which starts at column `begin`, fade into the blur."""
     end = begin + picture.shape[1]
@@ -100,10 +119,10 @@ def _soften_edges(frame: Plane, picture: Plane, begin: int, fade: int) -> None:
 class ExtendedEditor:
     """Edits a picture, then lays it into its larger frame."""
 
-    def __init__(self, editor: FrameEditor, inner: Size, outer: Size) -> None:
+    def __init__(self, editor: FrameEditor, inner: Size, outer: Size, *, black: bool = False) -> None:
         self._editor = editor
         self._edited = Buffer.empty(inner)
-        self._extension = Extension(inner, outer)
+        self._extension = Extension(inner, outer, black=black)
 
     def process(self, before: TimedPlanes, after: Planes) -> None:
         """Fill `after`, of the frame's size, from `before`, of the picture's size."""

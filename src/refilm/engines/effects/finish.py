@@ -11,6 +11,7 @@ from refilm.engines.effects.lens import blurred
 from refilm.engines.effects.opencv import cv2
 from refilm.engines.effects.operator import Setting
 from refilm.engines.effects.planes import Plane, Planes, copy, flat
+from refilm.engines.effects.scaling import smaller
 
 _CURVE_STEPS = 2048
 _TILE = 1024
@@ -24,22 +25,33 @@ class Shading:
     def __init__(self, size: tuple[int, int], amount: float) -> None:
         """amount: 0 none, 1 nearly black corners."""
         width, height = size
-        self._luma = (_squares(width), _squares(height))
-        self._chroma = (_squares(width // 2), _squares(height // 2))
         distance = np.linspace(0, 1, 2 * _CURVE_STEPS + 1)
-        self._curve = np.rint(32768 * np.clip(1 - 0.95 * amount * distance**1.25, 0.03, 1)).astype(np.int32)
-        self._dither = _bayer()
+        curve = np.rint(32768 * np.clip(1 - 0.95 * amount * distance**1.25, 0.03, 1)).astype(np.uint16)
+        self._luma, self._chroma = _shares(curve, width, height), _shares(curve, width // 2, height // 2)
+        self._dither = _bayer_rows(width), _bayer_rows(width // 2)
 
-    def apply(self, before: Planes, after: Planes) -> None:
-        """Fill `after` with the shaded `before`; they may be the same planes."""
-        self._plane(before.y, after.y, 16, self._luma)
-        self._plane(before.u, after.u, 128, self._chroma)
-        self._plane(before.v, after.v, 128, self._chroma)
+    def apply(self, before: Planes, after: Planes, lift: float = 1.0) -> None:
+        """Fill `after` with the shaded `before`; they may be the same planes.
 
-    def _plane(self, before: Plane, after: Plane, zero: int, squares: tuple[NDArray[np.int32], ...]) -> None:
-        (p, sp), (o, so) = flat(before), flat(after)
-        height, width = before.shape
-        finish.shade(p, sp, o, so, width, height, zero, *squares, self._curve, self._dither)
+        lift: how much brighter the luma is before, 0..1.2.
+        """
+        copy(before, after)
+        self._plane(after.y, 16, self._luma, lift, self._dither[0])
+        self._plane(after.u, 128, self._chroma, 1.0, self._dither[1])
+        self._plane(after.v, 128, self._chroma, 1.0, self._dither[1])
+
+    def _plane(
+        self, plane: Plane, zero: int, shares: NDArray[np.uint16], lift: float, dither: NDArray[np.uint16]
+    ) -> None:
+        o, so = flat(plane)
+        height, width = plane.shape
+        finish.shade(o, so, width, height, zero, shares, round(256 * lift), dither)
+
+
+def _shares(curve: NDArray[np.uint16], width: int, height: int) -> NDArray[np.uint16]:
+    """For each pixel, flat, the place of `curve` that belongs to its squared distance from the middle."""
+    down, across = (_squares(length) for length in (height, width))
+    return np.asarray(curve[down[:, None] + across[None]].reshape(-1), np.uint16)
 
 
 def _squares(length: int) -> NDArray[np.int32]:
@@ -48,12 +60,13 @@ def _squares(length: int) -> NDArray[np.int32]:
     return np.rint(place * place * _CURVE_STEPS).astype(np.int32)
 
 
-def _bayer() -> NDArray[np.int32]:
-    """The 8x8 ordered dither of Bayer (1973), flat, evenly spread over 0..32767."""
+def _bayer_rows(width: int) -> NDArray[np.uint16]:
+    """The 8x8 ordered dither of Bayer (1973) over 8 rows of a plane, flat, evenly spread over 0..32767."""
     tile = np.zeros((1, 1))
     for _ in range(3):
         tile = np.block([[4 * tile, 4 * tile + 2], [4 * tile + 3, 4 * tile + 1]])
-    return ((tile.reshape(-1) + 0.5) * 512).astype(np.int32)
+    rows = ((tile + 0.5) * 512).astype(np.uint16)
+    return np.tile(rows, (1, width // 8 + 1))[:, :width].reshape(-1)
 
 
 class Grain:
@@ -69,9 +82,9 @@ class Grain:
         """Fill `after` with `before` and the grain of frame `index`; they may be the same planes."""
         copy(before, after)
         across, down = np.random.default_rng((self._seed, 32, index)).integers(0, _TILE, 2)
-        (p, sp), (o, so) = flat(before.y), flat(after.y)
+        o, so = flat(after.y)
         height, width = after.y.shape
-        finish.grain(p, sp, o, so, width, height, self._noise, _TILE, int(across), int(down), self._gain)
+        finish.grain(o, so, width, height, self._noise, _TILE, int(across), int(down), self._gain)
 
 
 def _grain_tile(seed: int, blur: float) -> NDArray[np.int8]:
@@ -93,8 +106,8 @@ def diffuse(after: Planes, amount: float, radius: float) -> None:
     """
     height, width = after.y.shape
     small = (max(8, width // 4), max(8, height // 4))
-    light = cv2.LUT(cv2.resize(after.y, small, interpolation=cv2.INTER_AREA), _SQUARED)
-    light = cv2.GaussianBlur(light, (0, 0), max(0.8, radius / 4))
+    light = cv2.LUT(smaller(after.y, small), _SQUARED)
+    light = blurred(light, max(0.8, radius / 4))
     lay_over(finish.screen, after.y, cv2.resize(light, (width, height)), round(256 * amount))
 
 
@@ -110,14 +123,19 @@ def glow(after: Planes, threshold: int, amount: float, radius: float, tint: tupl
     amount: 0..1.  radius: pixels.  tint: added to U and V where it shines, as a share of the light.
     """
     height, width = after.y.shape
-    small = (max(8, width // 8), max(8, height // 8))
-    # Averaging the highlights first keeps a moving lamp from sparkling.
-    light = cv2.LUT(cv2.resize(after.y, small, interpolation=cv2.INTER_AREA), _highlights(threshold))
-    light = cv2.GaussianBlur(light, (0, 0), max(0.8, radius / 8))
+    light = lights(smaller(after.y, (max(8, width // 8), max(8, height // 8))), threshold, radius / 8)
     lay_over(finish.screen, after.y, cv2.resize(light, (width, height)), round(256 * amount))
     half = cv2.resize(light, (width // 2, height // 2))
     for plane, share in zip((after.u, after.v), tint, strict=True):
         lay_over(finish.shift, plane, half, round(256 * share))
+
+
+def lights(luma: Plane, threshold: int, radius: float) -> Plane:
+    """What is brighter than `threshold` in a small picture, blurred: 0 nothing, 255 white.  radius: its pixels.
+
+    A large picture is made small first: averaging the highlights keeps a moving lamp from sparkling.
+    """
+    return blurred(cv2.LUT(luma, _highlights(threshold)), max(0.8, radius))
 
 
 def _highlights(threshold: int) -> NDArray[np.uint8]:

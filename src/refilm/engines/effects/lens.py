@@ -11,9 +11,12 @@ from refilm.engines.effects.kernels import lens
 from refilm.engines.effects.opencv import cv2
 from refilm.engines.effects.operator import Setting
 from refilm.engines.effects.planes import Plane, Planes, copy, flat
+from refilm.engines.effects.scaling import smaller
 
 #: Below this many pixels a Gaussian changes nothing that 8 bits could show.
 _SMALLEST = 0.3
+#: A Gaussian wider than this is computed on a smaller picture. Half of it is enough to hide that one's pixels.
+_WIDEST = 1.7
 
 
 def blur(before: Planes, after: Planes, radius: float) -> None:
@@ -29,13 +32,14 @@ def blurred(plane: Plane, radius: float) -> Plane:
         return plane
     height, width = plane.shape
     factor = 1
-    while radius / factor > 4 and min(width, height) // (2 * factor) >= 8:
+    while radius / factor > _WIDEST and min(width, height) // (2 * factor) >= 8:
         factor *= 2
     if factor == 1:
         return np.asarray(cv2.GaussianBlur(plane, (0, 0), radius), np.uint8)
-    small = cv2.resize(plane, (width // factor, height // factor), interpolation=cv2.INTER_AREA)
-    # The averaging of the smaller picture blurs, too: a box of `factor` pixels has a variance of factor^2 / 12.
-    rest = np.sqrt(max(0.1, (radius / factor) ** 2 - 1 / 12))
+    small = smaller(plane, (width // factor, height // factor))
+    # The averaging of the smaller picture blurs, too: a box of `factor` pixels has a variance of factor^2 / 12, and
+    # the linear interpolation on the way back one of factor^2 / 6.
+    rest = np.sqrt((radius / factor) ** 2 - 1 / 4)
     small = cv2.GaussianBlur(small, (0, 0), rest)
     return np.asarray(cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
 
@@ -82,15 +86,16 @@ class FocusBand:
         self._plane(after.v, self._chroma, 0.5)
 
     def _plane(self, plane: Plane, softness: NDArray[np.float64], share: float) -> None:
+        sharp = np.array(plane)
         for rows in _outside(softness):
-            part = plane[rows]
-            pictures = [np.array(part), *(blurred(part, radius * share) for radius in self._radii[1:])]
-            o, so = flat(part)
-            height, width = part.shape
-            for level, (sharper, softer) in enumerate(pairwise(pictures)):
-                weight = np.rint(256 * (softness[rows] - level)).astype(np.int32)
-                (p, sp), (q, sq) = flat(sharper), flat(softer)
-                lens.cross_fade(p, sp, q, sq, o, so, width, height, weight)
+            for level, radii in enumerate(pairwise(self._radii)):
+                part = _between(softness, rows, level)
+                if part.stop <= part.start:
+                    continue
+                (p, sp), (q, sq) = (flat(_rows_blurred(sharp, part, radius * share)) for radius in radii)
+                o, so = flat(plane[part])
+                weight = np.rint(256 * (softness[part] - level)).astype(np.int32)
+                lens.cross_fade(p, sp, q, sq, o, so, plane.shape[1], part.stop - part.start, weight)
 
 
 def _softness(height: int, focus: float, width: float) -> NDArray[np.float64]:
@@ -98,6 +103,19 @@ def _softness(height: int, focus: float, width: float) -> NDArray[np.float64]:
     place = (np.arange(height) + 0.5) / height
     away = np.clip((np.abs(place - focus) - width / 2) / 0.36, 0, 1)
     return 3 * away * away * (3 - 2 * away) * 0.6 + 3 * away * 0.4
+
+
+def _between(softness: NDArray[np.float64], rows: slice, level: int) -> slice:
+    """Those of `rows`, over which the softness rises or falls, where it lies between `level` and the next."""
+    inside = np.flatnonzero((softness[rows] >= level) & (softness[rows] <= level + 1))
+    return slice(rows.start + int(inside[0]), rows.start + int(inside[-1]) + 1) if len(inside) else slice(0, 0)
+
+
+def _rows_blurred(plane: Plane, rows: slice, radius: float) -> Plane:
+    """Some rows of the blurred plane. Their surroundings take part, in whole blocks, as if all were blurred."""
+    reach = int(np.ceil(3 * radius))
+    top, bottom = max(0, rows.start - reach) // 16 * 16, -(-(rows.stop + reach) // 16) * 16
+    return blurred(plane[top:bottom], radius)[rows.start - top : rows.stop - top]
 
 
 def _outside(softness: NDArray[np.float64]) -> list[slice]:

@@ -13,7 +13,8 @@ from refilm.engines.effects.brushwork import Code, Orientation, Packed, Patches,
 from refilm.engines.effects.context import Context
 from refilm.engines.effects.drift import Drift, DriftFinder
 from refilm.engines.effects.kernels import draw
-from refilm.engines.effects.layers import LEVELS, chroma_gain, enlarged, recolour, spared
+from refilm.engines.effects.kernels import drift as kernels
+from refilm.engines.effects.layers import LEVELS, chroma_gain, enlarged, recolour, redrawn, spared
 from refilm.engines.effects.opencv import cv2
 from refilm.engines.effects.operator import Setting
 from refilm.engines.effects.planes import Plane, Planes, flat
@@ -33,13 +34,15 @@ class OilPainting:
         grid = self._stabiliser.size
         self._half = (grid[0] + 1) // 2, (grid[1] + 1) // 2
         scale = min(grid) / 360
-        self._orientation = Orientation(3.5 * scale)
+        self._orientation = Orientation(3.5 * scale, sweeping=True)
         self._fine = Patches(grid, max(1.2, 2.6 * scale * (0.6 + 0.4 * strength)), softness=8.0)
         self._broad = Patches(self._half, max(1.2, 3.4 * scale * (0.6 + 0.4 * strength)), softness=8.0)
         self._strokes = Strokes(grid, max(2, round(6 * scale))), Strokes(self._half, max(2, round(7 * scale)))
         self._drift = DriftFinder(setting)
         coarseness = max(1.0, scale)
-        self._bristles = _tile(noise((_BRISTLES, _BRISTLES), (setting.seed, 91), 0.2, 8, 150 / coarseness), 46)
+        self._bristles = _tile(noise((_BRISTLES, _BRISTLES), (setting.seed, 91), 0.2, 8, 150 / coarseness), 46).reshape(
+            -1
+        )
         self._canvas = _tile(paper((_CANVAS, _CANVAS), setting.seed), 3.0).reshape(-1)
         self._lift = _lift(2.2), _lift(3.0)
         self._reach = max(1, round(setting.scale))
@@ -58,7 +61,7 @@ class OilPainting:
         painted = _mixed(broad, fine, busy)
         bristles = self._bristle(self._drift.update(context), code, busy)
         sharp = cv2.extractChannel(steady, 0)
-        luma = spared(cv2.extractChannel(painted, 0), sharp, 14)
+        luma = redrawn(spared(cv2.extractChannel(painted, 0), sharp, 14), sharp, 0.25, 0.6)
         self._draw_luma(context, luma, bristles, before.y, after.y)
         for k, old, new in ((1, before.u, after.u), (2, before.v, after.v)):
             recolour(cv2.extractChannel(painted, k), self._chroma, self._share, old, new)
@@ -91,16 +94,18 @@ class OilPainting:
     def _travelled(self, drift: Drift) -> Plane:
         """The noise that bristles are made of, on the painting grid, where things have carried it."""
         width, height = self._stabiliser.size
-        share = width / self._size[0]
-        columns = np.arange(width, dtype=np.float32) + np.float32(share * drift.base[0] % _BRISTLES)
-        rows = np.arange(height, dtype=np.float32)[:, None] + np.float32(share * drift.base[1] % _BRISTLES)
-        places = cv2.resize(drift.fields * np.float32(share), (width, height), interpolation=cv2.INTER_LINEAR)
+        share, rows = width / self._size[0], drift.fields.shape[1]
+        places, base = drift.widened(width, share), drift.base_sixteenths(share)
         layers = []
-        for k in (0, 2):
-            x, y = places[..., k] + columns, places[..., k + 1] + rows
-            layers.append(cv2.remap(self._bristles, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP))
-            if drift.weight == 1 or np.array_equal(drift.fields[..., :2], drift.fields[..., 2:]):
-                return np.asarray(layers[0])
+        for weight, fields in ((drift.weight, places[:2]), (1 - drift.weight, places[2:])):
+            if weight > 0:
+                layer = np.empty((height, width), np.uint8)
+                kernels.strew(
+                    self._bristles, _BRISTLES, fields.reshape(-1), rows, *base, layer.reshape(-1), width, height
+                )
+                layers.append(layer)
+        if len(layers) == 1:
+            return layers[0]
         # Layers that disagree would cancel each other's grain.
         first, second = drift.weight, 1 - drift.weight
         keep = 1 / np.hypot(first, second)

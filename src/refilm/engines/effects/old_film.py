@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from refilm.engines.effects.context import Context
 from refilm.engines.effects.finish import Grain, Shading, lay_over
-from refilm.engines.effects.kernels import finish, streaks
+from refilm.engines.effects.kernels import finish, lens, streaks
 from refilm.engines.effects.opencv import cv2
 from refilm.engines.effects.operator import Setting
 from refilm.engines.effects.planes import Plane, Planes, flat
@@ -50,8 +50,7 @@ class OldFilm:
         number = int(context.time * _RATE)
         random = np.random.default_rng((self._seed, 81, number))
         self._weave(random, before, after)
-        self._flicker(random, after)
-        self._shading.apply(after, after)
+        self._shading.apply(after, after, lift=self._flicker(random))
         self._grain.apply(number, after, after)
         self._wear(random, context.time, after)
         lay_over(finish.mix, after.y, self._gate, _BLACK)
@@ -63,27 +62,12 @@ class OldFilm:
         across, down = random.normal(0, (0.55, 0.95)) * self._strength * self._scale
         softness = 0.9 * min(1.2, self._strength) * self._scale
         for old, new, share in ((before.y, after.y, 1.0), (before.u, after.u, 0.5), (before.v, after.v, 0.5)):
-            height, width = old.shape
-            view = np.array(
-                [
-                    [1 / _CROP, 0, (width - width / _CROP) / 2 + across * share],
-                    [0, 1 / _CROP, (height - height / _CROP) / 2 + down * share],
-                ]
-            )
-            moved = cv2.warpAffine(
-                old,
-                view,
-                (width, height),
-                flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-                borderMode=cv2.BORDER_REPLICATE,
-            )
+            moved = _moved(old, across * share, down * share)
             np.copyto(new, cv2.GaussianBlur(moved, (0, 0), softness) if softness > 0.3 and share == 1 else moved)
 
-    def _flicker(self, random: np.random.Generator, after: Planes) -> None:
-        """The lamp and the shutter: a little brighter, a little darker."""
-        level = 1 + float(np.clip(random.normal(0, 0.016), -0.04, 0.04)) * self._strength
-        table = np.clip(16 + (np.arange(256) - 16) * level, 16, 235)
-        cv2.LUT(after.y, np.rint(table).astype(np.uint8), dst=after.y)
+    def _flicker(self, random: np.random.Generator) -> float:
+        """The lamp and the shutter: how much brighter or darker."""
+        return 1 + float(np.clip(random.normal(0, 0.016), -0.04, 0.04)) * self._strength
 
     def _wear(self, random: np.random.Generator, time: float, after: Planes) -> None:
         strokes = np.concatenate([self._dust(random), self._hair(random), self._scratches(time)])
@@ -143,6 +127,35 @@ class OldFilm:
             still * 0,
         ]
         return np.stack(columns, 1).astype(np.float32)
+
+
+def _moved(plane: Plane, across: float, down: float) -> Plane:
+    """The plane enlarged by _CROP around its middle; (across, down) of the source, in pixels, come to stand there."""
+    height, width = plane.shape
+    if min(plane.shape) < 2:
+        return plane
+    rows, lower = _places(height, down)
+    columns, right = _places(width, across)
+    offset = columns - np.arange(width, dtype=np.int32)
+    begin = np.concatenate([[0], np.flatnonzero(np.diff(offset)) + 1]).astype(np.int32)
+    runs = np.stack([begin, np.append(begin[1:], width).astype(np.int32), offset[begin]], 1).astype(np.int32)
+    moved = np.empty(plane.shape, np.uint8)
+    p, sp = flat(plane)
+    lens.move(
+        p, sp, moved.reshape(-1), width, width, height, rows, lower, runs.reshape(-1), len(runs), right
+    )  # fmt: skip
+    return moved
+
+
+def _places(length: int, shift: float) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """For each pixel of a row or column: the first of the two of the source that it is mixed of, how much of the next.
+
+    The latter of 128. Beyond the edges stands the edge.
+    """
+    place = np.arange(length) / _CROP + (length - length / _CROP) / 2 + shift
+    steps = np.clip(np.rint(128 * place), 0, 128 * (length - 1)).astype(np.int32)
+    first = np.minimum(steps >> 7, length - 2)
+    return first, steps - 128 * first
 
 
 def _gate(size: tuple[int, int], scale: float) -> Plane:

@@ -9,18 +9,21 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from refilm.engines.effects.plan import STAGES, Value
+from refilm.engines.effects.plan import STAGES, Step, Value
+from refilm.engines.effects.spans import check, told
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from refilm.engines.effects.camera_path import CameraPath
     from refilm.engines.effects.context import Context
     from refilm.engines.effects.planes import Planes
+    from refilm.media.retiming import Retiming
 
     #: Colours as (..., 3) floats, R'G'B' gamma-coded, 0..1.
     Colours = NDArray[np.float64]
@@ -30,18 +33,22 @@ Cost = Literal["S", "M", "L", "XL"]
 #: Whether the result is as easy to encode as a plain clip, or full of fine moving detail.
 Noise = Literal["clean", "noisy"]
 #: What an operator may ask for: analyses of the clip, samples of its colours, or a picture from the request.
-NEEDS = frozenset({"flow", "motion", "stabilised", "orientation", "sky", "samples", "reference"})
+NEEDS = frozenset({"flow", "motion", "stabilised", "orientation", "sky", "samples", "reference", "path"})
 
 
 @dataclass(frozen=True)
 class Parameter:
-    """One setting of an operator: a number from `low` to `high`, or one of `choices`."""
+    """One setting of an operator: a number from `low` to `high`, one of `choices`, or free text.
+
+    longest: how many characters of free text it takes, 0 where it takes none.
+    """
 
     default: Value
     low: float | None = None
     high: float | None = None
     meaning: str = ""
     choices: tuple[Value, ...] = ()
+    longest: int = 0
 
     def __post_init__(self) -> None:
         if not self.accepts(self.default):
@@ -51,6 +58,8 @@ class Parameter:
         """Whether `value` is one that the operator can work with."""
         if self.choices:
             return any(type(value) is type(choice) and value == choice for choice in self.choices)
+        if self.longest:
+            return isinstance(value, str) and _is_writable(value, self.longest)
         if isinstance(value, bool | str) or self.low is None or self.high is None:
             return False
         return math.isfinite(value) and self.low <= value <= self.high
@@ -60,7 +69,15 @@ class Parameter:
         """What the parameter takes, in words."""
         if self.choices:
             return "one of " + ", ".join(str(choice) for choice in self.choices)
+        if self.longest:
+            return f"text of at most {self.longest} characters that the packaged fonts have"
         return f"a number from {self.low:g} to {self.high:g}"
+
+
+def _is_writable(text: str, longest: int) -> bool:
+    from refilm.engines.effects.typeface import missing
+
+    return bool(text.strip()) and len(text) <= longest and not missing(text)
 
 
 @dataclass(frozen=True)
@@ -69,7 +86,8 @@ class OperatorSpec:
 
     name: the registry's key.  title, summary: for people.  stage: when it works, one of `plan.STAGES`.
     needs: of `NEEDS`.  subsumes: names of operators that this one already contains, so that asking for both is asking
-    for this one.
+    for this one.  spans: whether it can work on a part of the clip's time; what gives the clip another course or
+    another shape cannot.
     """
 
     name: str
@@ -81,6 +99,7 @@ class OperatorSpec:
     noise: Noise = "clean"
     needs: frozenset[str] = frozenset()
     subsumes: frozenset[str] = frozenset()
+    spans: bool = True
 
     def __post_init__(self) -> None:
         if self.stage not in STAGES:
@@ -97,6 +116,14 @@ class OperatorSpec:
                 raise ValueError(f"{self.title}: {name} must be {self.parameters[name].accepted}, not {value!r}.")
         return {name: given.get(name, parameter.default) for name, parameter in self.parameters.items()}
 
+    def resolve_step(self, step: Step) -> Step:
+        """`step` with every parameter filled in. Raises ValueError with a sentence, also for a span that cannot be."""
+        if step.span is not None:
+            if not self.spans:
+                raise ValueError(f"{self.title} changes the clip as a whole and cannot be had {told(step.span)} only.")
+            check(step.span)
+        return replace(step, parameters=self.resolve(step.parameters))
+
 
 def no_samples() -> Colours:
     """Colours of a clip that nobody has looked at: none."""
@@ -112,7 +139,8 @@ class Setting:
     size: (width, height) of the frames, even.  matrix: "709" or "601".  frame_rate: frames per second.
     parameters: complete, as `OperatorSpec.resolve` gives them.  references: the request's pictures, (h, w, 3) uint8.
     samples: (n, 3) colours of frames spread over the clip, as they arrive at this operator; asked for only where
-    the operator's spec needs them, because the clip is read for it.
+    the operator's spec needs them, because the clip is read for it.  path: where the camera went, for the same reason
+    None where nobody needs it.
     """
 
     size: tuple[int, int]
@@ -122,6 +150,7 @@ class Setting:
     parameters: Mapping[str, Value] = field(default_factory=dict)
     references: tuple[NDArray[np.uint8], ...] = ()
     samples: Callable[[], Colours] = no_samples
+    path: CameraPath | None = None
 
     def number(self, name: str) -> float:
         """The parameter `name` as a float."""
@@ -136,7 +165,8 @@ class Setting:
 class Operator(ABC):
     """One edit step. An instance works on one clip: `prepare` once, then its frames in order.
 
-    A class is a ColourOperator, a FrameOperator, or both: then its colour comes first and its frame work after.
+    A class is a ColourOperator, a FrameOperator, or both: then its colour comes first and its frame work after. Or it
+    is a TimeOperator or a ShapeOperator and nothing else.
     """
 
     spec: ClassVar[OperatorSpec]
@@ -167,3 +197,19 @@ class FrameOperator(Operator):
         The two may be the same planes: read what is needed before it is overwritten. The result depends on the frame,
         the seed and the state that the operator declares in `prepare`, which a cut resets (`context.cut`).
         """
+
+
+class TimeOperator(Operator):
+    """An operator that changes which frames are shown when. It works on the stream, before any that sees a picture."""
+
+    @property
+    @abstractmethod
+    def retiming(self) -> Retiming:
+        """What becomes of the clip's time, once prepared."""
+
+
+class ShapeOperator(Operator):
+    """An operator that changes the shape of the clip and no pixel of it: `framing` works out the sizes.
+
+    `prepare` sees the parameters alone; the sizes are known only once all such operators are.
+    """

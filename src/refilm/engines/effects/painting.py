@@ -10,7 +10,18 @@ from numpy.typing import NDArray
 from refilm.engines.effects.brushwork import Orientation, Patches, Stabiliser
 from refilm.engines.effects.context import Context
 from refilm.engines.effects.kernels import paint
-from refilm.engines.effects.layers import LEVELS, Inking, chroma_gain, enlarged, fitted, recolour, rise, spared, steps
+from refilm.engines.effects.layers import (
+    LEVELS,
+    Inking,
+    chroma_gain,
+    enlarged,
+    fitted,
+    recolour,
+    redrawn,
+    rise,
+    spared,
+    steps,
+)
 from refilm.engines.effects.opencv import cv2
 from refilm.engines.effects.operator import Setting
 from refilm.engines.effects.planes import Plane, Planes, flat
@@ -46,7 +57,7 @@ class WatercolourPainting:
         luma, u, v, _ = cv2.split(washed)
         edge = _wet_edge(luma, self._edge_sigma)
         sharp = cv2.extractChannel(steady, 0)
-        fine = _redrawn(spared(luma, sharp, 36), sharp, self._drawing)
+        fine = redrawn(spared(luma, sharp, 36), sharp, 0.28 * self._drawing, 0.6 * self._drawing)
         self._draw_luma(context, fine, edge, before.y, after.y)
         for chroma, old, new in ((u, before.u, after.u), (v, before.v, after.v)):
             self._draw_chroma(chroma, luma, edge, old, new)
@@ -71,14 +82,6 @@ class WatercolourPainting:
         layers = [fitted(layer, (width, height)) for layer in (chroma, luma, edge)]
         (p, sp), (o, so) = flat(before), flat(after)
         paint.pigment(*layers, p, sp, o, so, width, height, self._gain, self._wet, self._share)
-
-
-def _redrawn(washed: Plane, steady: Plane, amount: float) -> Plane:
-    """The wash with some of the fine drawing back: dark lines more than lights, as a brush would set them last."""
-    lighter, darker = cv2.subtract(steady, washed), cv2.subtract(washed, steady)
-    lifted = cv2.addWeighted(washed, 1, lighter, 0.28 * amount, 0)
-    redrawn: Plane = cv2.addWeighted(lifted, 1, darker, -0.6 * amount, 0)
-    return redrawn
 
 
 def _wet_edge(luma: Plane, sigma: float) -> Plane:

@@ -29,6 +29,10 @@ _RADIUS, _LEVELS, _CHOICES = 2, 3, 12
 _LUMA_WEIGHT, _DIRECTION_WEIGHT = 2.4, 1.7
 #: Frames are repainted in cells of this side, where they differ by more than this many levels from what has travelled.
 _CELL, _TOLERANCE = 8, 6.0
+#: Flow below this, in pixels of the painting, is taken for the noise of a still picture.
+_STILL = 0.12
+#: Slopes, squared, up to which a place counts as flat, without a direction.
+_FLAT = np.float32(200)
 #: How often a first frame is painted over at each level.
 _ROUNDS = 3
 #: How much of the picture's own distribution of light the clip takes on.
@@ -59,11 +63,15 @@ class PatchPainting:
         self._light: Plane | None = None
         self._place = np.zeros((0, 0), np.int32)
         self._paint: Eights = np.zeros((0, 0, 8), np.int16)
+        #: (h, w, 2): how far beside itself each pixel's paint is to be shown; whole pixels alone can travel.
+        self._off = np.zeros((0, 0, 2), np.float32)
+        width, height = self._stabiliser.size
+        self._columns, self._rows = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
 
     def apply(self, context: Context, before: Planes, after: Planes) -> None:
         """Fill `after` with the repainted `before`; they may be the same planes."""
         steady = cv2.extractChannel(self._stabiliser.update(context, before), 0)
-        flow = context.flow
+        flow = context.fine_flow
         if self._tone is None or flow is None:
             self._tone = _matched_tone(steady, self._reference[0].pixels[..., 0])
         light = cv2.LUT(steady, self._tone)
@@ -94,26 +102,27 @@ class PatchPainting:
             for _ in range(_ROUNDS):
                 self._repaint(level, paint, place, bucket, mask)
             self._place, self._paint = place, paint
+        self._off = np.zeros((*light.shape, 2), np.float32)
 
     def _continue(self, light: Plane, earlier: Plane, flow: NDArray[np.float32]) -> None:
         """Let places and paint travel, and repaint what no longer fits."""
         height, width = light.shape
-        moved = cv2.resize(flow, (width, height), interpolation=cv2.INTER_LINEAR) * np.float32(2)
-        columns, rows = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
-        x = np.clip(np.rint(columns + moved[..., 0]), 0, width - 1).astype(np.intp)
-        y = np.clip(np.rint(rows + moved[..., 1]), 0, height - 1).astype(np.intp)
-        there = y * width + x
-        place = self._place.reshape(-1)[there]
+        tall, wide = flow.shape[:2]
         paint, bucket = _guided(light)
-        paint[..., :3] = self._paint.reshape(-1, 8)[there.reshape(-1), :3].reshape(height, width, 3)
-        lost = cv2.GaussianBlur(cv2.absdiff(earlier.reshape(-1)[there], light), (5, 5), 1.2)
+        off, place, arrived = np.empty_like(self._off), np.empty_like(self._place), np.empty_like(light)
+        patches.travel(
+            flow.reshape(-1), wide, tall, width / wide, _STILL, self._off.reshape(-1), self._place.reshape(-1),
+            self._paint.reshape(-1), earlier.reshape(-1), off.reshape(-1), place.reshape(-1), paint.reshape(-1),
+            arrived.reshape(-1), width, height,
+        )  # fmt: skip
+        lost = cv2.GaussianBlur(cv2.absdiff(arrived, light), (5, 5), 1.2)
         cells = -(-width // _CELL), -(-height // _CELL)
         below, right = cells[1] * _CELL - height, cells[0] * _CELL - width
         lost = cv2.copyMakeBorder(lost, 0, below, 0, right, cv2.BORDER_REPLICATE)
         changed = cv2.resize(lost, cells, interpolation=cv2.INTER_AREA) > _TOLERANCE
         mask = cv2.dilate(changed.astype(np.uint8), np.ones((3, 3), np.uint8))
         self._repaint(self._reference[0], paint, place, bucket, mask)
-        self._place, self._paint = place, paint
+        self._place, self._paint, self._off = place, paint, off
 
     def _repaint(
         self, level: Level, paint: Eights, place: NDArray[np.int32], bucket: NDArray[np.int32], mask: NDArray[np.uint8]
@@ -130,6 +139,9 @@ class PatchPainting:
 
     def _show(self, light: Plane, before: Planes, after: Planes) -> None:
         paint = self._paint[..., :3].astype(np.uint8)
+        if self._off.any():
+            x, y = self._columns + self._off[..., 0], self._rows + self._off[..., 1]
+            paint = cv2.remap(paint, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
         # A little of the clip's own light keeps faces and letters readable.
         luma = cv2.addWeighted(cv2.extractChannel(paint, 0), 1 - self._kept_light, light, self._kept_light, 0)
         luma = cv2.resize(luma, self._size, interpolation=cv2.INTER_CUBIC)
@@ -161,17 +173,25 @@ def _reference(picture: NDArray[np.uint8], short: int, setting: Setting) -> list
 
 def _guided(light: Plane) -> tuple[Eights, NDArray[np.int32]]:
     """Pixels with their guides and no paint yet, (h, w, 8), and the bucket of each, 0..511."""
+    height, width = light.shape
     soft = cv2.GaussianBlur(light, (0, 0), 1.2)
-    across, down = cv2.Sobel(soft, cv2.CV_32F, 1, 0), cv2.Sobel(soft, cv2.CV_32F, 0, 1)
-    tensor = cv2.GaussianBlur(cv2.merge([across * across, down * down, across * down]), (13, 13), 3)
-    difference, mixed = tensor[..., 0] - tensor[..., 1], 2 * tensor[..., 2]
-    length = np.sqrt(difference * difference + mixed * mixed)
-    weight = 60 * length / (tensor[..., 0] + tensor[..., 1] + 60) / (length + np.float32(1e-3))
-    along, aslant = (np.rint(weight * part).astype(np.int16) for part in (difference, mixed))
-    pixels = np.zeros((*light.shape, 8), np.int16)
-    pixels[..., 3] = cv2.LUT(soft, np.rint(LEVELS * _LUMA_WEIGHT).astype(np.int16))
-    pixels[..., 4], pixels[..., 5] = along * _DIRECTION_WEIGHT, aslant * _DIRECTION_WEIGHT
-    bucket = (soft.astype(np.int32) >> 3) * 16 + ((along + 128).astype(np.int32) >> 6) * 4 + ((aslant + 128) >> 6)
+    # Directions are smooth: half the size will do.
+    small = cv2.resize(soft, (max(2, width // 2), max(2, height // 2)), interpolation=cv2.INTER_AREA)
+    across, down = cv2.Sobel(small, cv2.CV_32F, 1, 0), cv2.Sobel(small, cv2.CV_32F, 0, 1)
+    tensor = cv2.GaussianBlur(cv2.merge([across * across, down * down, across * down]), (7, 7), 1.5)
+    xx, yy, xy = cv2.split(tensor)
+    difference, mixed = xx - yy, 2 * xy
+    length = cv2.magnitude(difference, mixed)
+    weight = 60 * length / (xx + yy + _FLAT) / (length + np.float32(1e-3))
+    along, aslant = (
+        cv2.resize(np.rint(weight * part).astype(np.int16), (width, height), interpolation=cv2.INTER_LINEAR)
+        for part in (difference, mixed)
+    )
+    weighed = cv2.LUT(soft, np.rint(LEVELS * _LUMA_WEIGHT).astype(np.int16))
+    nothing = np.zeros_like(along)
+    guides = [weighed, *(cv2.multiply(part, 1.0, scale=_DIRECTION_WEIGHT) for part in (along, aslant))]
+    pixels = cv2.merge([nothing, nothing, nothing, *guides, nothing, nothing])
+    bucket = cv2.LUT(soft, (LEVELS >> 3 << 4).astype(np.int16)) + ((along + 128) >> 6 << 2) + ((aslant + 128) >> 6)
     return pixels, bucket.astype(np.int32)
 
 

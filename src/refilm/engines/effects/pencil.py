@@ -27,6 +27,8 @@ _HATCHINGS = ((48, 6.6), (-38, 7.4), (8, 5.8))
 _SHADING = ((0.68, 2.2, 0.26), (0.42, 2.8, 0.30), (0.24, 4.0, 0.36))
 #: A line closer than this cannot be drawn in pixels.
 _CLOSEST = 3.0
+#: What is darker than its surroundings by no more than this share is film grain and left to the paper.
+_UNDRAWN = 0.025
 #: Side of the tile of textures, a power of two.
 TILE = 512
 
@@ -42,13 +44,13 @@ class PencilDrawing:
         scale = min(grid) / 360
         self._orientation = Orientation(2.0 * scale)
         self._patches = Patches(grid, max(1.2, 2.0 * scale), softness=8.0)
-        self._blurs = max(1.4, 2.1 * scale), max(0.6, 1.0 * scale)
+        self._blurs = max(1.4, 2.1 * _lead_scale(scale)), max(0.6, 1.0 * scale)
         self._lead = _line_table(strength)
         self._drift = DriftFinder(setting)
         self._tile = _tile(setting.seed)
-        self._zoom = max(0, round(math.log2(max(1.0, setting.scale))))
-        self._stroke = _stroke_table()
-        self._layers = _layer_table(setting.scale, min(1.25, strength) * (0.8 if colour else 1.0))
+        # Rounded down: tooth that is too fine looks like paper, tooth that is too coarse like mosaic.
+        self._zoom = math.floor(math.log2(max(1.0, setting.scale)))
+        self._layers = _layer_table(_lead_scale(setting.scale), min(1.25, strength) * (0.8 if colour else 1.0))
         self._wash = 96 if colour else 60
         self._share = min(1.0, 0.35 + 0.65 * strength)
         self._chroma = chroma_gain(1.1 if colour else 0.0)
@@ -74,17 +76,23 @@ class PencilDrawing:
         drift = self._drift.update(context)
         (p, sp), (o, so) = flat(before), flat(after)
         draw.hatch(
-            enlarged(lines, self._size).reshape(-1), tone.reshape(-1), width, height, drift.enlarged(self._size),
-            *drift.base_sixteenths, round(256 * drift.weight), self._tile, TILE, self._zoom, self._stroke,
-            self._layers, self._wash, p, sp, o, so, round(256 * self._share),
+            enlarged(lines, self._size).reshape(-1), tone.reshape(-1), width, height,
+            drift.widened(width).reshape(-1), drift.fields.shape[1], *drift.base_sixteenths(),
+            round(256 * drift.weight), self._tile, TILE, self._zoom, self._layers, self._wash,
+            p, sp, o, so, round(256 * self._share),
         )  # fmt: skip
 
 
 def _line_table(strength: float) -> NDArray[np.uint8]:
     """From the dodge's ratio, 255 where nothing is darker than its surroundings, to the paper a line leaves."""
-    ratio = LEVELS / 255
+    ratio = np.minimum(1, LEVELS / 255 + _UNDRAWN)
     lead = 1.5 * strength * (1 - ratio**1.6) * rise(0.0, 0.16)[::-1]
     return np.asarray(np.rint(255 * np.clip(1 - lead, 0, 1)), np.uint8)
+
+
+def _lead_scale(scale: float) -> float:
+    """How much thicker the lead is in a picture that is `scale` times as large: a larger sheet is drawn more finely."""
+    return scale**0.65 if scale > 1 else scale
 
 
 def _layer_table(scale: float, strength: float) -> NDArray[np.int32]:
@@ -97,11 +105,6 @@ def _layer_table(scale: float, strength: float) -> NDArray[np.int32]:
         rows += [round(255 * start), round(64 * dark * steepness / 255), round(dark)]
         rows += [round(turns * math.cos(angle)), round(turns * math.sin(angle))]
     return np.array(rows, np.int32)
-
-
-def _stroke_table() -> NDArray[np.uint8]:
-    """How dark the pencil draws across one period of a hatching."""
-    return np.asarray(np.rint(255 * np.clip(0.4 + 0.75 * np.cos(2 * np.pi * LEVELS / 256), 0, 1)), np.uint8)
 
 
 def _tile(seed: int) -> NDArray[np.uint32]:

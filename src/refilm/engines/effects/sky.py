@@ -11,35 +11,42 @@ from numpy.typing import NDArray
 
 from refilm.engines.effects.context import Context, follow
 from refilm.engines.effects.opencv import cv2
+from refilm.engines.effects.scaling import smaller
 
 Mask = NDArray[np.float32]
 
 
 class SkyFinder:
-    """The sky of each frame, steady in time. State: the last mask and confidence; a cut resets both."""
+    """The sky of each frame, steady in time: looked for in every second one, and carried on in between.
+
+    State: the last mask and confidence; a cut resets both.
+    """
 
     def __init__(self) -> None:
         self._mask: Mask | None = None
         self._confidence = 0.0
+        self._age = 0
 
     def update(self, context: Context) -> tuple[Mask, float]:
         """(mask (h, w) float32 0..1 at the context's analysis size, confidence 0..1 that there is a sky at all)."""
-        mask, confidence = find_sky(*_levels(context))
         flow = context.flow
-        if self._mask is not None and flow is not None:
-            mask = np.asarray(0.35 * mask + 0.65 * follow(flow, self._mask), np.float32)
-            confidence = 0.9 * self._confidence + 0.1 * confidence
-        self._mask, self._confidence = mask, confidence
-        return mask, confidence
+        if self._mask is None or flow is None:
+            self._age = 0
+            self._mask, self._confidence = find_sky(*_levels(context))
+            return self._mask, self._confidence
+        self._age += 1
+        self._mask = follow(flow, self._mask)
+        if self._age % 2 == 0:
+            mask, confidence = find_sky(*_levels(context))
+            self._mask = np.asarray(0.35 * mask + 0.65 * self._mask, np.float32)
+            self._confidence = 0.9 * self._confidence + 0.1 * confidence
+        return self._mask, self._confidence
 
 
 def _levels(context: Context) -> tuple[Mask, Mask, Mask]:
     """The source's planes as float32 at the analysis size; chroma around 0."""
     source = context.source
-    u, v = (
-        cv2.resize(plane, context.analysis_size, interpolation=cv2.INTER_AREA).astype(np.float32) - 128
-        for plane in (source.u, source.v)
-    )
+    u, v = (smaller(plane, context.analysis_size).astype(np.float32) - 128 for plane in (source.u, source.v))
     return context.small_luma.astype(np.float32), u, v
 
 

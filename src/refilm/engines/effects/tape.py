@@ -15,6 +15,7 @@ from refilm.engines.effects.kernels import lens, tape
 from refilm.engines.effects.opencv import cv2
 from refilm.engines.effects.operator import Setting
 from refilm.engines.effects.planes import Plane, Planes, flat
+from refilm.engines.effects.scaling import smaller
 
 _Rows = NDArray[np.float64]
 
@@ -72,14 +73,16 @@ class Tape:
         height, width = old.shape
         share = min(1.0, 0.35 + 0.65 * self._strength)
         columns = min(width, round(width + share * (_LUMA_COLUMNS * width / max(width, height * 4 / 3) - width)))
-        soft = _through(old, (max(16, columns), height))
+        columns = max(16, min(width, columns))
+        soft = _fewer_columns(old, columns)
         # The recorder lifts what is left of the detail, which leaves a bright rim to the right of dark edges.
-        wide = cv2.blur(soft, (2 * round(3 * self._pixel) + 1, 1), anchor=(2 * round(3 * self._pixel), 0))
+        reach = max(2, round((2 * round(3 * self._pixel) + 1) * columns / width))
+        wide = cv2.blur(soft, (reach, 1), anchor=(reach - 1, 0))
         (p, sp), (q, sq) = flat(soft), flat(wide)
-        peaked = np.empty_like(soft)
-        lens.boost(p, sp, q, sq, peaked.reshape(-1), width, width, height, self._peaking)
+        peaked = np.empty((height, columns), np.uint8)
+        lens.boost(p, sp, q, sq, peaked.reshape(-1), columns, columns, height, self._peaking)
         gain = self._strength * (24 + 420 * min(1.0, self._strength) * band)
-        self._lines(peaked, new, random, slip, gain, self._luma_noise, (16, 235))
+        self._lines(cv2.resize(peaked, (width, height)), new, random, slip, gain, self._luma_noise, (16, 235))
 
     def _chroma(self, old: Plane, new: Plane, random: np.random.Generator, slip: _Rows, band: _Rows) -> None:
         height, width = old.shape
@@ -106,8 +109,18 @@ class Tape:
 def _through(plane: Plane, size: tuple[int, int]) -> Plane:
     """The plane as it comes back from a tape of `size`, always a new array."""
     height, width = plane.shape
-    small = cv2.resize(plane, size, interpolation=cv2.INTER_AREA)
-    return np.asarray(cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
+    if size == (width, height):
+        return plane.copy()
+    return np.asarray(cv2.resize(smaller(plane, size), (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
+
+
+def _fewer_columns(plane: Plane, columns: int) -> Plane:
+    """The plane with fewer columns, each the mean of those it stands for, at a fraction of INTER_AREA's price."""
+    height, width = plane.shape
+    if width < 2 * columns:
+        return np.asarray(cv2.resize(plane, (columns, height), interpolation=cv2.INTER_AREA), np.uint8)
+    averaged = cv2.blur(plane, (width // columns // 2 * 2 + 1, 1))
+    return np.asarray(cv2.resize(averaged, (columns, height), interpolation=cv2.INTER_LINEAR), np.uint8)
 
 
 def _streaks(setting: Setting, number: int) -> NDArray[np.int8]:

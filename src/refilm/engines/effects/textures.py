@@ -18,18 +18,20 @@ def noise(size: tuple[int, int], seed: tuple[int, ...], slope: float, low: float
 
     slope: amplitude falls as frequency to this power.  low, high: frequencies kept, in cycles per short side.
     """
+    from scipy.fft import irfft2, rfft2
+
     factor = max(1.0, min(size) / _LARGEST_SHORT_SIDE)
     width, height = (max(8, round(length / factor)) for length in size)
     white = np.random.default_rng(seed).standard_normal((height, width), dtype=np.float32)
     short = min(width, height)
     rows, columns = np.fft.fftfreq(height)[:, None] * short, np.fft.rfftfreq(width)[None] * short
-    frequency = np.hypot(rows, columns)
+    frequency = np.hypot(rows.astype(np.float32), columns.astype(np.float32))
     frequency[0, 0] = 1.0
-    amplitude = np.where(frequency < low, 0.0, frequency**-slope)
+    amplitude = np.where(frequency < low, np.float32(0), frequency ** np.float32(-slope))
     amplitude[0, 0] = 0.0
     if high is not None:
         amplitude = amplitude * np.exp(-((frequency / high) ** 2))
-    texture = np.fft.irfft2(np.fft.rfft2(white) * amplitude, s=(height, width))
+    texture = irfft2(rfft2(white) * amplitude, s=(height, width))
     deviation = float(texture.std())
     return _enlarge((texture / deviation if deviation > 0 else texture).astype(np.float32), size)
 

@@ -38,6 +38,10 @@ class Stretch:
         """Whether a frame shown at `time` lies within."""
         return self.start <= time and (self.end is None or time < self.end)
 
+    def distance(self, time: Fraction) -> Fraction:
+        """How many seconds `time` lies outside; 0 within."""
+        return max(self.start - time, Fraction(0) if self.end is None else time - self.end, Fraction(0))
+
     def share(self, time: Fraction) -> Share:
         """Which looks count at `time`: linear between moments; before the first and after the last, the nearest."""
         after = bisect_right([moment for moment, _ in self.moments], time)
@@ -71,6 +75,19 @@ class Timeline:
         """The stretch that a frame shown at `time` belongs to, None where it stays as it is."""
         return next((stretch for stretch in self.stretches if stretch.holds(time)), None)
 
+    def nearest(self, time: Fraction) -> Stretch:
+        """The stretch that holds `time`, or the one that lies nearest to it."""
+        return min(self.stretches, key=lambda each: each.distance(time))
+
+    def spread(self, duration: Fraction, count: int) -> list[Fraction]:
+        """`count` rising times within the stretches, evenly over their common length, as far as a clip of `duration`
+        seconds reaches: the middles of equal parts. All 0 where it reaches none.
+        """
+        spans = [(each.start, min(duration, duration if each.end is None else each.end)) for each in self.stretches]
+        spans = [(start, end) for start, end in spans if start < end]
+        whole = sum((end - start for start, end in spans), Fraction(0))
+        return [_place(spans, whole * (2 * index + 1) / (2 * count)) for index in range(count)]
+
     def _ranges(self, keyframes: Sequence[Keyframe]) -> tuple[Stretch, ...]:
         ranges = sorted(
             (item.range.start_seconds, item.range.end_seconds, place)
@@ -88,6 +105,15 @@ class Timeline:
 
     def _stretch(self, start: Fraction, end: Fraction | None, places: Sequence[int]) -> Stretch:
         return Stretch(start, end, tuple(sorted((self.moments[place], place) for place in places)))
+
+
+def _place(spans: Sequence[tuple[Fraction, Fraction]], passed: Fraction) -> Fraction:
+    """The time at which `passed` seconds have gone by within the spans, which are in order; 0 where there are none."""
+    for start, end in spans:
+        if passed < end - start:
+            return start + passed
+        passed -= end - start
+    return spans[-1][1] if spans else Fraction(0)
 
 
 def _moment(keyframe: Keyframe, duration: Fraction) -> Fraction:

@@ -3,7 +3,7 @@
 Sliced optimal transport in Oklab (Pitie et al. 2007; Rabin et al. 2011): both sets are projected on random axes and
 their quantiles matched, again and again. The displacements are gathered on a coarse grid, smoothed, and completed
 where the clip has no colours by the linear Monge-Kantorovich map, which is safe everywhere but blunt. The result is a
-smooth function of colour that goes into the same table as any grade. 0.3 s.
+smooth function of colour that goes into the same table as any grade. About 0.1 s.
 """
 
 from __future__ import annotations
@@ -81,17 +81,25 @@ def _displacement_grid(source: Colours, wanted: Colours, seed: int) -> Colours:
 def _sliced_transport(source: Colours, wanted: Colours, seed: int) -> Colours:
     """Where each colour of `source` goes so that together they are distributed like `wanted`."""
     random = np.random.default_rng((seed, 12))
-    levels = np.linspace(0, 1, _QUANTILES)
     moved = source.copy()
     for _ in range(_ROUNDS):
         axes, _ = np.linalg.qr(random.standard_normal((3, 3)))
-        here, there = moved @ axes, wanted @ axes
-        shift = np.empty_like(here)
-        for axis in range(3):
-            have, want = np.quantile(here[:, axis], levels), np.quantile(there[:, axis], levels)
-            shift[:, axis] = np.interp(here[:, axis], have, want) - here[:, axis]
-        moved = moved + _STEP * shift @ axes.T
+        here, there = np.ascontiguousarray((moved @ axes).T), np.ascontiguousarray((wanted @ axes).T)
+        shift = [
+            np.interp(row, have, want) - row
+            for row, have, want in zip(here, _quantiles(here), _quantiles(there), strict=True)
+        ]
+        moved = moved + _STEP * np.stack(shift, 1) @ axes.T
     return np.asarray(moved)
+
+
+def _quantiles(rows: Colours) -> Colours:
+    """(3, _QUANTILES): evenly spread quantiles of each of the rows, (3, n). Numpy's own take ten times as long."""
+    ordered = np.sort(rows, axis=1)
+    place = np.linspace(0, rows.shape[1] - 1, _QUANTILES)
+    below = np.minimum(place.astype(np.intp), max(0, rows.shape[1] - 2))
+    above = np.minimum(below + 1, rows.shape[1] - 1)
+    return np.asarray(ordered[:, below] + (place - below) * (ordered[:, above] - ordered[:, below]))
 
 
 def _linear_map(source: Colours, wanted: Colours) -> Mapping:
@@ -107,29 +115,30 @@ def _linear_map(source: Colours, wanted: Colours) -> Mapping:
     return lambda colours: (colours - source.mean(0)) @ matrix + wanted.mean(0)
 
 
-def _corners(colours: Colours) -> tuple[NDArray[np.intp], Colours]:
-    """The grid cell of each colour and its place within, 0..1."""
-    place = np.clip((colours - _LOW) / (_HIGH - _LOW), 0, 1) * (_NODES - 1)
-    cell = np.minimum(place.astype(np.intp), _NODES - 2)
-    return cell, place - cell
+def _places(colours: Colours) -> Colours:
+    """Where each colour lies on the grid, (n, 3), 0.._NODES - 1."""
+    return np.asarray(np.clip((colours - _LOW) / (_HIGH - _LOW), 0, 1) * (_NODES - 1))
 
 
 def _scatter(colours: Colours, values: Colours) -> Colours:
     """(17, 17, 17, 4): values summed on the nodes around their colours, and the sum of the weights."""
-    cell, within = _corners(colours)
-    total = np.zeros((_NODES, _NODES, _NODES, 4))
-    weighted = np.concatenate([values, np.ones((len(values), 1))], 1)
+    places = _places(colours)
+    cell = np.minimum(places.astype(np.intp), _NODES - 2)
+    within = places - cell
+    nodes = _NODES**3
+    total = np.zeros((4, nodes))
+    weighted = np.concatenate([values, np.ones((len(values), 1))], 1).T
     for corner in itertools.product((0, 1), repeat=3):
-        weight = np.prod(np.where(corner, within, 1 - within), axis=1)[:, None]
-        np.add.at(total, tuple((cell + corner).T), weighted * weight)
-    return total
+        weight = np.prod(np.where(corner, within, 1 - within), axis=1)
+        node = np.ravel_multi_index(tuple((cell + corner).T), (_NODES, _NODES, _NODES))
+        total += [np.bincount(node, each * weight, nodes) for each in weighted]
+    return np.asarray(total.T.reshape(_NODES, _NODES, _NODES, 4), np.float64)
 
 
 def _interpolate(grid: Colours, colours: Colours) -> Colours:
     """The grid's values at `colours`, trilinear."""
-    cell, within = _corners(colours)
-    result = np.zeros((len(colours), grid.shape[-1]))
-    for corner in itertools.product((0, 1), repeat=3):
-        weight = np.prod(np.where(corner, within, 1 - within), axis=1)[:, None]
-        result += weight * grid[tuple((cell + corner).T)]
-    return result
+    from scipy.ndimage import map_coordinates
+
+    places = np.ascontiguousarray(_places(colours).T)
+    layers = [map_coordinates(grid[..., k], places, order=1, mode="nearest") for k in range(grid.shape[-1])]
+    return np.stack(layers, -1)

@@ -9,12 +9,12 @@ def warm() -> int:
     About 10 s on a machine that has never run one, under 1 s afterwards. A process calls it before it gives up the
     right to open files, and an installation to fill the cache.
     """
-    from refilm.engines.effects.kernels import draw, finish, flakes, lens, paint, patches, streaks, table, tape
+    from refilm.engines.effects.kernels import draw, drift, finish, flakes, lens, paint, patches, streaks, table, tape
     from refilm.engines.effects.kernels.kernel import Kernel
 
     found = [
         each
-        for module in (table, flakes, finish, lens, paint, draw, streaks, tape, patches)
+        for module in (table, flakes, finish, lens, paint, draw, drift, streaks, tape, patches)
         for each in vars(module).values()
     ]
     kernels = [each for each in found if isinstance(each, Kernel)]

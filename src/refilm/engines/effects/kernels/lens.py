@@ -1,4 +1,4 @@
-"""Kernels of the lens: crisper edges, and rows that pass from one picture to another."""
+"""Kernels of the lens: crisper edges, rows that pass from one picture to another, a picture that is moved."""
 
 from __future__ import annotations
 
@@ -32,3 +32,26 @@ def cross_fade(p: Any, sp: int, q: Any, sq: int, o: Any, so: int, w: int, h: int
         for i in range(w):
             level = np.int32(first[i])
             new[i] = np.uint8(level + (((np.int32(second[i]) - level) * share + 128) >> 8))
+
+
+@kernel("uint8[const], int, uint8[], int, int, int, int32[const], int32[const], int32[const], int, int32[const]")
+def move(p: Any, sp: int, o: Any, so: int, w: int, h: int, rows: Any, down: Any, runs: Any, count: int, across: Any) -> None:  # noqa: E501  # fmt: skip
+    """Draw a plane moved and enlarged a little, linearly interpolated; not in place.
+
+    rows: for each row the upper one of the two that it is mixed of.  down: how much of the lower one, of 128.
+    runs: `count` triples (begin, end, offset): columns begin to end are mixed of those `offset` to the right of them
+    and their neighbours.  across: for each column how much of that neighbour, of 128.
+    """
+    line = np.empty(w, np.int32)
+    for j in range(h):
+        upper, lower = p[rows[j] * sp : rows[j] * sp + w], p[(rows[j] + 1) * sp : (rows[j] + 1) * sp + w]
+        share = np.int32(down[j])
+        for i in range(w):
+            level = np.int32(upper[i])
+            line[i] = 128 * level + (np.int32(lower[i]) - level) * share
+        for n in range(count):
+            begin, end, offset = runs[3 * n], runs[3 * n + 1], runs[3 * n + 2]
+            left, right = line[begin + offset : end + offset], line[begin + offset + 1 : end + offset + 1]
+            part, new = across[begin:end], o[j * so + begin : j * so + end]
+            for i in range(end - begin):
+                new[i] = np.uint8((128 * left[i] + (right[i] - left[i]) * part[i] + 8192) >> 14)

@@ -10,10 +10,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import float32, uint32
+from numba import float32, uint32, uint64
 
 from refilm.engines.effects.kernels.kernel import kernel
-from refilm.engines.effects.kernels.lanes import mean_of_eight
+from refilm.engines.effects.kernels.lanes import blend_moved, four_levels, mean_of_eight
 
 
 @kernel("uint32[const], uint32[const], int16[const], int16[const], uint32[], int, int, int, int")
@@ -23,36 +23,19 @@ def warp_blend(previous: Any, current: Any, across: Any, down: Any, out: Any, w:
     across, down: flow at half the size, ((h + 1) / 2, (w + 1) / 2), in 1/16 pixel.  keep: share of the past, 0..256;
     each level that the two differ by takes `doubt` from it, so that what has changed is taken as it is.
     """
-    mask = uint32(0x00FF00FF)
     half = (w + 1) >> 1
     right, bottom = (w - 1) << 4, (h - 1) << 4
     for j in range(h):
+        start = (j >> 1) * half
+        steps, falls = across[start : start + half], down[start : start + half]
+        now, row = current[j * w : j * w + w], out[j * w : j * w + w]
         for i in range(w):
-            q = (j >> 1) * half + (i >> 1)
-            x, y = np.int32((i << 4) + across[q]), np.int32((j << 4) + down[q])
-            c = current[j * w + i]
+            x, y = (i << 4) + np.int64(steps[i >> 1]), (j << 4) + np.int64(falls[i >> 1])
             if x < 0 or y < 0 or x >= right or y >= bottom:
-                out[j * w + i] = c
+                row[i] = now[i]
                 continue
-            p = (y >> 4) * w + (x >> 4)
-            wx, wy = uint32(x & 15), uint32(y & 15)
-            w11 = wx * wy
-            w01, w10 = wx * uint32(16) - w11, wy * uint32(16) - w11
-            w00 = uint32(256) - w11 - w01 - w10
-            p00, p01 = previous[uint32(p)], previous[uint32(p + 1)]
-            p10, p11 = previous[uint32(p + w)], previous[uint32(p + w + 1)]
-            even = (p00 & mask) * w00 + (p01 & mask) * w01 + (p10 & mask) * w10 + (p11 & mask) * w11
-            s = uint32(8)
-            odd = ((p00 >> s) & mask) * w00 + ((p01 >> s) & mask) * w01
-            odd += ((p10 >> s) & mask) * w10 + ((p11 >> s) & mask) * w11
-            even, odd = (even + uint32(0x00800080)) >> s, (odd + uint32(0x00800080)) >> s
-            a0, a1, a2 = np.int32(even & uint32(255)), np.int32(odd & uint32(255)), np.int32((even >> 16) & uint32(255))
-            c0, c1, c2 = np.int32(c & uint32(255)), np.int32((c >> s) & uint32(255)), np.int32((c >> 16) & uint32(255))
-            share = max(0, keep - (abs(c0 - a0) + abs(c1 - a1) + abs(c2 - a2)) * doubt)
-            b0 = c0 + (((a0 - c0) * share + 128) >> 8)
-            b1 = c1 + (((a1 - c1) * share + 128) >> 8)
-            b2 = c2 + (((a2 - c2) * share + 128) >> 8)
-            out[j * w + i] = uint32(b0) | (uint32(b1) << s) | (uint32(b2) << uint32(16))
+            at = (y >> 4) * w + (x >> 4)
+            row[i] = blend_moved(previous, at, at + w, x & 15, y & 15, now[i], keep, doubt)
 
 
 @kernel("uint32[const], float32[const], float32[]")
@@ -87,24 +70,34 @@ def gather(p: Any, stride: int, pad: int, code: Any, offsets: Any, out: Any, w: 
 
 @kernel("uint8[const], int, int, uint8[const], uint8[const], int32[const], int, uint8[], int, int")
 def stroke(p: Any, stride: int, pad: int, near: Any, code: Any, offsets: Any, taps: int, out: Any, w: int, h: int) -> None:  # noqa: E501  # fmt: skip
-    """Average each pixel along its stroke.
+    """Average each pixel along its stroke. Four neighbours in a row share the direction of the first.
 
-    near: (h, w), 255 where everything around is 255, so that nothing needs to be done.  code: as for `gather`; its
-    lower 5 bits name one of 32 directions.
+    p: with `pad` more pixels on every side, one more than strokes reach.  near: (h, w), 255 where everything
+    around is 255, so that nothing needs to be done.  code: as for `gather`; its lower 5 bits name one of 32
+    directions.
     """
     half = (w + 1) >> 1
-    rounding = (65536 + taps // 2) // taps
+    rounding = uint32((65536 + taps // 2) // taps)
     for j in range(h):
         base = (j + pad) * stride + pad
-        for i in range(w):
-            if near[j * w + i] == 255:
-                out[j * w + i] = 255
+        codes = code[(j >> 1) * half : (j >> 1) * half + half]
+        around, row = near[j * w : j * w + w], out[j * w : j * w + w]
+        for i in range(0, w, 4):
+            last = min(w, i + 4)
+            done = True
+            for k in range(i, last):
+                done = done and around[k] == 255
+            if done:
+                for k in range(i, last):
+                    row[k] = 255
                 continue
-            o = np.int32(code[(j >> 1) * half + (i >> 1)] & 31) * taps
-            total = np.int32(0)
+            o = np.int64(codes[i >> 1] & 31) * taps
+            total = uint64(0)
             for k in range(taps):
-                total += p[uint32(base + i + offsets[o + k])]
-            out[j * w + i] = np.uint8(min(255, (total * rounding + 32768) >> 16))
+                total += four_levels(p, base + i + np.int64(offsets[o + k]))
+            for k in range(i, last):
+                row[k] = min(uint32(255), (uint32(total & uint64(0xFFFF)) * rounding + uint32(32768)) >> uint32(16))
+                total >>= uint64(16)
 
 
 @kernel("uint8[const], uint8[const], uint8[], int, int, int, int")
@@ -113,10 +106,12 @@ def outline(fine: Any, coarse: Any, out: Any, count: int, keep: int, threshold: 
 
     keep: share of the coarse picture that is taken off, of 1024.  threshold: 1/16 levels.  gain: 1/16 per level.
     """
+    i32 = np.int32
+    kept, least, steep = i32(keep), i32(threshold), i32(gain)
     for k in range(count):
-        d = ((np.int32(fine[k]) << 10) - np.int32(coarse[k]) * np.int32(keep)) >> 6
-        ink = min(np.int32(0), ((d + np.int32(threshold)) * np.int32(gain)) >> 8)
-        out[k] = np.uint8(max(np.int32(0), 255 + ink))
+        d = i32(i32(i32(i32(fine[k]) << 10) - i32(i32(coarse[k]) * kept)) >> 6)
+        ink = min(i32(0), i32(i32(i32(d + least) * steep) >> 8))
+        out[k] = np.uint8(max(i32(0), i32(255 + ink)))
 
 
 @kernel(
@@ -134,7 +129,9 @@ def wash(
     (1/128) and tooth (levels).  wet, grain: strength of edges and of pigment.  share: 0..256 of the painting, the
     rest stays `p`.
     """
-    stride = w + 2 * pad
+    i32 = np.int32
+    zero, full, strong, edge, mixed = i32(0), i32(255), i32(grain), i32(wet), i32(share)
+    stride, row = w + 2 * pad, np.empty(w, np.uint16)
     for j in range(h):
         texture = ((j + y) % ph) * pw
         start, column = 0, x % pw
@@ -145,13 +142,15 @@ def wash(
             old, new = p[j * sp + start : j * sp + start + run], o[j * so + start : j * so + start + run]
             base = (j + pad) * stride + pad + start
             for i in range(run):
-                both = np.int32(washed[uint32(base + i + far[i])])
-                c = both & np.int32(255)
-                density = ((np.int32(sheet[2 * i]) * np.int32(grain)) >> 7) + (both >> 8) * np.int32(wet)
-                level = c - ((((c * (255 - c)) >> 8) * density) >> 8) + np.int32(sheet[2 * i + 1])
-                level = 16 + ((min(np.int32(255), max(np.int32(0), level)) * np.int32(220)) >> 8)
-                before = np.int32(old[i])
-                new[i] = np.uint8(before + (((level - before) * np.int32(share)) >> 8))
+                row[i] = washed[base + i + far[i]]
+            for i in range(run):
+                both = i32(row[i])
+                c = i32(both & 255)
+                density = i32(i32(i32(i32(sheet[2 * i]) * strong) >> 7) + i32(i32(both >> 8) * edge))
+                level = i32(c - i32(i32(i32(i32(c * i32(255 - c)) >> 8) * density) >> 8) + i32(sheet[2 * i + 1]))
+                level = i32(16 + i32(i32(min(full, max(zero, level)) * 220) >> 8))
+                before = i32(old[i])
+                new[i] = np.uint8(before + i32(i32(i32(level - before) * mixed) >> 8))
             start, column = start + run, 0
 
 
@@ -161,18 +160,21 @@ def pigment(c: Any, luma: Any, edge: Any, p: Any, sp: int, o: Any, so: int, w: i
 
     c, luma, edge: (h, w) wash chroma, wash luma, wet edge.  gain: of 256.  p, o, share: as for `wash`.
     """
+    i32 = np.int32
+    base, edged, mixed = i32(gain), i32(wet), i32(share)
     for j in range(h):
         row_c, row_l, row_e = c[j * w : j * w + w], luma[j * w : j * w + w], edge[j * w : j * w + w]
         old, new = p[j * sp : j * sp + w], o[j * so : j * so + w]
         for i in range(w):
-            k = np.int32(gain) + ((np.int32(row_e[i]) * np.int32(wet)) >> 1)
-            light = np.int32(row_l[i])
-            if light > 205:
-                k = k * max(np.int32(6), 235 - light) // 30
-            k = min(np.int32(400), max(np.int32(40), k))
-            level = min(np.int32(240), max(np.int32(16), 128 + (((np.int32(row_c[i]) - 128) * k) >> 8)))
-            before = np.int32(old[i])
-            new[i] = np.uint8(before + (((level - before) * np.int32(share)) >> 8))
+            k = i32(base + i32(i32(i32(row_e[i]) * edged) >> 1))
+            # 30/30 up to a luma of 205, then less and less; 2185 / 65536 is one thirtieth.
+            paled = min(i32(30), max(i32(6), i32(235 - i32(row_l[i]))))
+            k = i32(i32(i32(k * paled) * 2185) >> 16)
+            k = min(i32(400), max(i32(40), k))
+            level = i32(128 + i32(i32(i32(i32(row_c[i]) - 128) * k) >> 8))
+            level = min(i32(240), max(i32(16), level))
+            before = i32(old[i])
+            new[i] = np.uint8(before + i32(i32(i32(level - before) * mixed) >> 8))
 
 
 @kernel("uint8[const], uint8[const], int, int, uint8[const], int, uint8[], int, int")
@@ -181,10 +183,12 @@ def ink(flat: Any, paper: Any, w: int, h: int, p: Any, sp: int, o: Any, so: int,
 
     share: 0..256 of the drawing, the rest stays `p`.
     """
+    i32 = np.int32
+    mixed = i32(share)
     for j in range(h):
         tone, left = flat[j * w : j * w + w], paper[j * w : j * w + w]
         old, new = p[j * sp : j * sp + w], o[j * so : j * so + w]
         for i in range(w):
-            level = 16 + (((np.int32(tone[i]) - 16) * np.int32(left[i]) * np.int32(257)) >> 16)
-            before = np.int32(old[i])
-            new[i] = np.uint8(before + (((level - before) * np.int32(share)) >> 8))
+            level = i32(16 + i32(i32(i32(i32(i32(tone[i]) - 16) * i32(left[i])) * 257) >> 16))
+            before = i32(old[i])
+            new[i] = np.uint8(before + i32(i32(i32(level - before) * mixed) >> 8))

@@ -4,7 +4,7 @@ Pictures are rows of eight int16 per pixel: luma, U, V, then guides (luma and tw
 then two zeros. All integer.
 """
 
-# mypy: disable-error-code="operator,arg-type,assignment"
+# mypy: disable-error-code="operator,arg-type,assignment,call-arg"
 # numba gives these numbers their types; numpy's hints for mixed integers do not describe them.
 
 from __future__ import annotations
@@ -12,8 +12,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numba import float32
 
 from refilm.engines.effects.kernels.kernel import kernel
+from refilm.engines.effects.kernels.lanes import distance_of_five
 
 
 @kernel(
@@ -68,10 +70,13 @@ def match(
                 for j in range(-above, below + 1):
                     a = 8 * ((y + j) * w + x - left)
                     b = 8 * ((sy + j) * sw + sx - left)
-                    one, other = target[a : a + across], source[b : b + across]
-                    for k in range(across):
-                        d = np.int32(one[k]) - np.int32(other[k])
-                        far += d * d
+                    if across == 40:
+                        far = np.int32(far + distance_of_five(target, a, source, b))
+                    else:
+                        one, other = target[a : a + across], source[b : b + across]
+                        for k in range(across):
+                            d = np.int32(np.int32(one[k]) - np.int32(other[k]))
+                            far = np.int32(far + np.int32(d * d))
                     if far >= least:
                         break
                 if far < least:
@@ -101,3 +106,51 @@ def vote(source: Any, sw: int, sh: int, place: Any, w: int, h: int, mask: Any, c
                     n += 1
             at = 8 * (y * w + x)
             out[at], out[at + 1], out[at + 2] = (a + n // 2) // n, (b + n // 2) // n, (c + n // 2) // n
+
+
+@kernel(
+    "float32[const], int, int, float, float, float32[const], int32[const], int16[const], uint8[const],"
+    "float32[], int32[], int16[], uint8[], int, int"
+)
+def travel(
+    flow: Any, fw: int, fh: int, scale: float, still: float, off: Any, place: Any, paint: Any, light: Any,
+    new_off: Any, new_place: Any, new_paint: Any, moved: Any, w: int, h: int,
+) -> None:  # fmt: skip
+    """Take places and paint along the flow from one frame to the next.
+
+    flow: (fh, fw, 2) back to the frame before, `scale` of its pixels to one of (h, w); shorter ones than `still`, in
+    the latter, count as none.  off: (h, w, 2), how far beside itself each pixel's paint is to be shown. Numbers move
+    by whole pixels, and `new_off` keeps the rest, so that nothing is ever blurred and nothing is lost.
+    light: (h, w) of the frame before; `moved` is what arrives of it.
+    """
+    right, bottom = float32(w - 1), float32(h - 1)
+    per_x, per_y = float32(fw / w), float32(fh / h)
+    half, factor, least = float32(0.5), float32(scale), float32(still)
+    for y in range(h):
+        v = min(float32(fh - 1), max(float32(0), (float32(y) + half) * per_y - half))
+        v0 = np.int64(v)
+        v1, wv = min(v0 + 1, fh - 1), v - float32(v0)
+        for x in range(w):
+            u = min(float32(fw - 1), max(float32(0), (float32(x) + half) * per_x - half))
+            u0 = np.int64(u)
+            u1, wu = min(u0 + 1, fw - 1), u - float32(u0)
+            a, b, c, d = 2 * (v0 * fw + u0), 2 * (v0 * fw + u1), 2 * (v1 * fw + u0), 2 * (v1 * fw + u1)
+            top, low = flow[a] + wu * (flow[b] - flow[a]), flow[c] + wu * (flow[d] - flow[c])
+            dx = (top + wv * (low - top)) * factor
+            top, low = flow[a + 1] + wu * (flow[b + 1] - flow[a + 1]), flow[c + 1] + wu * (flow[d + 1] - flow[c + 1])
+            dy = (top + wv * (low - top)) * factor
+            if abs(dx) < least and abs(dy) < least:
+                dx, dy = float32(0), float32(0)
+            q = y * w + x
+            # What lies beside the place that the flow points to is that far off, too.
+            fx, fy = min(right, max(float32(0), float32(x) + dx)), min(bottom, max(float32(0), float32(y) + dy))
+            near = np.int64(fy + half) * w + np.int64(fx + half)
+            fx = min(right, max(float32(0), fx + off[2 * near]))
+            fy = min(bottom, max(float32(0), fy + off[2 * near + 1]))
+            ix, iy = np.int64(fx + half), np.int64(fy + half)
+            there = iy * w + ix
+            new_off[2 * q], new_off[2 * q + 1] = fx - float32(ix), fy - float32(iy)
+            new_place[q] = place[there]
+            for k in range(3):
+                new_paint[8 * q + k] = paint[8 * there + k]
+            moved[q] = light[near]

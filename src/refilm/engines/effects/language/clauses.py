@@ -12,13 +12,14 @@ from typing import Literal
 
 from refilm.engines.effects.language.phrases import Piece
 
-#: How a clause hangs on the one before it: not at all, or by a comma, "and", "or", "with", "then".
-Link = Literal["start", "comma", "and", "or", "with", "then"]
+#: How a clause hangs on the one before it: not at all, or by a comma, "and", "or", "with", "then"; "next" where it
+#: comes later in time.
+Link = Literal["start", "comma", "and", "or", "with", "then", "next"]
 
 _COMMAS = {",", "\u3001", "\uff0c"}
-_JOINED: dict[str, Link] = {"and": "and", "or": "or", "with": "with", "then": "then", "without": "with"}
+_JOINED: dict[str, Link] = {"and": "and", "or": "or", "with": "with", "then": "then", "next": "next", "without": "with"}
 #: Pieces that fill a clause enough for a following "with" to begin another.
-_CONTENT = {"looks", "unreleased", "topics", "unknown", "refer", "mention", "companion"}
+_CONTENT = {"looks", "unreleased", "topics", "unknown", "refer", "mention", "companion", "quoted"}
 _VERBS = {"make", "add", "change", "remove", "keep", "take", "into", "not", "without", "more", "less", "excess"}
 
 
@@ -63,7 +64,7 @@ def split(pieces: Sequence[Piece], text: str) -> tuple[Clause, ...]:
     for piece in pieces:
         if piece.kind == "stop":
             close("comma" if piece.value in _COMMAS else "start")
-        elif piece.kind in ("and", "or", "then"):
+        elif piece.kind in ("and", "or", "then", "next"):
             close(_JOINED[piece.kind])
         elif piece.kind in ("with", "without") and _full(current):
             close("with")

@@ -1,7 +1,8 @@
 """The lexicon: what words mean, read once from the package's `lexicon/*.toml`.
 
 `looks.toml` says what each look is in operators, which is the same in every language; `en.toml`, `vi.toml`, `zh.toml`
-and `es.toml` say which phrases name it, and carry the small words that the grammar needs. A look that is made of an
+and `es.toml` say which phrases name it, and carry the small words that the grammar needs; `names.toml` has the films,
+painters and games that stand for a look in all of them. A look that is made of an
 operator outside the registry counts as one of a later release. Knows nothing of clauses.
 """
 
@@ -41,6 +42,8 @@ class Look:
     where that is not obvious.  thing: also the name of an object that can stand in a scene ("a cartoon").
     tool: a thing that with an article is nothing else ("a pencil").
     matter: named by a noun that can be listed ("snow"), not a quality of the picture ("dark").
+    scenery: also the name of what a picture may show ("the sunset").
+    worded: needs words of the person's own, in quotation marks.
     axis: a measure that goes up and down ("contrast"), so that "less contrast and saturation" is less of both.
     absorbs: looks, had or not, whose words only describe this one where both stand in a clause ("vintage sepia",
     "a rainy day").
@@ -54,6 +57,8 @@ class Look:
     tool: bool = False
     matter: bool = False
     axis: bool = False
+    scenery: bool = False
+    worded: bool = False
     absorbs: frozenset[str] = frozenset()
 
 
@@ -61,12 +66,13 @@ class Look:
 class Entry:
     """What a phrase is. kind: its part in the grammar.  value: which look, topic, factor or set of looks.
 
-    borrowed: it is an English word in another language.
+    borrowed: it is an English word in another language.  name: it is somebody's or something's name, a film's perhaps.
     """
 
     kind: str
     value: Any = None
     borrowed: bool = False
+    name: bool = False
 
 
 @dataclass(frozen=True)
@@ -111,6 +117,7 @@ class Phrases:
 class Language:
     """The phrases of one language, by plain and by exact spelling.
 
+    beside_text, beside_text_exact: the same, with the phrases that say how text stands in the frame before them.
     known: every word of every phrase.  vocabulary: the words that a typo may stand for, by first letter.
     not_typos: words that look like a slip of the pen and are not.
     """
@@ -118,6 +125,8 @@ class Language:
     name: str
     plain: Phrases
     exact: Phrases
+    beside_text: Phrases
+    beside_text_exact: Phrases
     known: frozenset[str]
     vocabulary: Mapping[str, tuple[str, ...]]
     not_typos: frozenset[str]
@@ -129,8 +138,9 @@ class Lexicon:
 
     topics: topic -> reason for refusing.  unreleased: name -> reason.  courses: those unreleased that tell how a clip
     runs, not how it looks.  order: which operators of one stage work first.  exclusive: groups of operators of which a
-    clip takes one.  undoes: operator -> those that leave nothing beside it.  measures: an aspect of the picture -> the
-    look that more of it is ("boost the colours").
+    clip takes one.  several: operator -> the parameter in which those of one clip differ, where it may have more than
+    one.  undoes: operator -> those that leave nothing beside it.  measures: an aspect of the picture -> the look that
+    more of it is ("boost the colours").
     """
 
     looks: Mapping[str, Look]
@@ -138,6 +148,7 @@ class Lexicon:
     unreleased: Mapping[str, str]
     order: tuple[str, ...]
     exclusive: tuple[frozenset[str], ...]
+    several: Mapping[str, str]
     undoes: Mapping[str, frozenset[str]]
     measures: Mapping[str, str]
     courses: frozenset[str]
@@ -166,6 +177,7 @@ def build(operators: Set[str]) -> Lexicon:
         | {name: _unreleased({"title": _title(name)}) for name in missing},
         order=tuple(meanings["order"]),
         exclusive=tuple(frozenset(group) for group in meanings["exclusive"]),
+        several=meanings["several"],
         undoes={name: frozenset(lost) for name, lost in meanings["undoes"].items()},
         courses=frozenset(name for name, row in meanings["unreleased"].items() if row.get("course")),
         measures={aspect: look for name in LANGUAGES for aspect, look in _measures(name) if look in looks},
@@ -198,7 +210,7 @@ def rows(table: Mapping[str, Any]) -> Iterator[tuple[str, Entry]]:
     """Each phrase of a language's table with what it is, the more telling kinds first."""
     for phrases, entry in _groups(table):
         yield from ((phrase, entry) for phrase in phrases)
-    for kind, phrases in table["grammar"].items():
+    for kind, phrases in table.get("grammar", {}).items():
         for phrase in phrases:
             yield phrase, Entry("make", REPAINT) if kind == REPAINT else Entry(kind, phrase)
     owners: dict[str, set[str]] = {}
@@ -219,8 +231,13 @@ def _groups(table: Mapping[str, Any]) -> Iterator[tuple[list[str], Entry]]:
 
 @cache
 def _phrases(name: str) -> tuple[tuple[Words, Words, Entry], ...]:
-    """A language's phrases: their words, plain and exact, and what they are."""
-    return tuple((*spell(phrase), entry) for phrase, entry in rows(read_table(name)))
+    """A language's phrases: their words, plain and exact, and what they are. Names count as English."""
+    own = tuple((*spell(phrase), entry) for phrase, entry in rows(read_table(name)))
+    if name != "en":
+        return own
+    names = tuple((*spell(phrase), replace(entry, name=True)) for phrase, entry in rows(read_table("names")))
+    told = tuple(row for row in own if row[2].kind != "companion")
+    return told + names + own[len(told) :]
 
 
 def _languages(missing: Set[str]) -> dict[str, Language]:
@@ -265,7 +282,20 @@ def _meant(entry: Entry, missing: Set[str], borrowed: bool) -> Entry:
 
 def _language(name: str, missing: Set[str], borrowed: _Spelled | None) -> Language:
     words = _Spelled.of(_phrases(name), missing, behind=borrowed)
-    return Language(name, words.plain, words.exact, words.known, _vocabulary(name), _not_typos())
+    placed = _Spelled.of(_placings(name), missing, behind=words)
+    return Language(
+        name, words.plain, words.exact, placed.plain, placed.exact, words.known, _vocabulary(name), _not_typos()
+    )
+
+
+@cache
+def _placings(name: str) -> tuple[tuple[Words, Words, Entry], ...]:
+    """The phrases that say how text stands in the frame, as `_phrases` has the others."""
+    return tuple(
+        (*spell(phrase), Entry("placing", key))
+        for key, phrases in read_table(name)["inscription"].items()
+        for phrase in phrases
+    )
 
 
 @cache
@@ -289,7 +319,7 @@ def _look(name: str, row: Mapping[str, Any]) -> Look:
     steps = tuple(
         Ingredient(step["operator"], float(step.get("scale", 1.0)), step.get("parameters", {})) for step in row["steps"]
     )
-    flags = {flag: bool(row.get(flag)) for flag in ("thing", "tool", "matter", "axis")}
+    flags = {flag: bool(row.get(flag)) for flag in ("thing", "tool", "matter", "axis", "scenery", "worded")}
     return Look(
         name, steps, row.get("less", ""), row.get("note", ""), absorbs=frozenset(row.get("absorbs", ())), **flags
     )

@@ -7,17 +7,21 @@ of other clauses (`reader`), of operators' ranges or of conflicts between looks 
 from __future__ import annotations
 
 from collections.abc import Set
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any
 
 from refilm.engines.effects.language.clauses import Clause
-from refilm.engines.effects.language.lexicon import REPAINT, Lexicon, Look
+from refilm.engines.effects.language.inscription import LOOK as INSCRIPTION
+from refilm.engines.effects.language.inscription import read_inscription
+from refilm.engines.effects.language.lexicon import REPAINT, Ingredient, Lexicon
 from refilm.engines.effects.language.phrases import Piece
+from refilm.engines.effects.language.tempo import Course, read_courses
 from refilm.engines.effects.language.turning import target, why_not_turned, without_noise
+from refilm.engines.effects.plan import Span, Value
 
 #: What an engine that redraws nothing keeps anyway, so that asking to keep it costs nothing.
-_KEPT_ANYWAY = {"person", "motion", "sound", "composition", "rest", "text", "object"}
+_KEPT_ANYWAY = {"person", "motion", "sound", "composition", "rest", "text", "object", "pace"}
 _ASIDE = {"filler", "simile", "whole", "take", "article", "states", "particle", "into"}
 _BY_THE_WAY = {"filler", "simile", "aspect", "percent", "intensity", "more", "article", "states", "whole", "into"}
 #: The aspects that a grade leaves alone: who asks to keep the lighting does not mind another tint.
@@ -28,6 +32,10 @@ REFERENCE_STYLE = "reference_style"
 _MOST_EMBROIDERY, _UNMISTAKABLE = 3, 7
 #: Small words before what a picture shows or where it shows it.
 _PLACING = {"of", "on", "in", "at", "onto", "de", "del", "en", "sobre", "của", "trên", "trong", "在"}
+#: What ends in "ly" like an adverb and is a thing or a person, and how long an adverb is at least.
+_NO_ADVERBS, _SHORTEST_ADVERB = {"assembly", "monopoly", "firefly", "dragonfly", "anomaly", "potbelly", "gadfly"}, 7
+#: Words that point at what the picture shows.
+_POINTING = {"the", "this", "that", "el", "la", "los", "las", "esta", "este"}
 #: The operators that change colours only, so that their words describe the colours of a reference.
 _GRADES = {
     "brightness", "contrast", "saturation", "warm", "cool", "black_and_white", "sepia", "teal_orange", "fade", "tint",
@@ -40,7 +48,9 @@ class Wish:
     """A look that somebody wants.
 
     factor: times the usual strength, None where nothing was said.  amount: an exact share (0.2 for "20 %") for
-    operators that go both ways.  less: the other way round.  stated: told of the clip ("it is dark") rather than asked.
+    operators that go both ways.  parameters: others that were said.  less: the other way round.  stated: told of the
+    clip ("it is dark") rather than asked.  ingredients: operators with parameters in the place of a look.
+    span: when it is wanted, None for the whole clip.
     """
 
     look: str
@@ -50,6 +60,9 @@ class Wish:
     less: bool = False
     note: str = ""
     stated: bool = False
+    span: Span | None = None
+    parameters: dict[str, Value] = field(default_factory=dict)
+    ingredients: tuple[Ingredient, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -60,6 +73,8 @@ class Reading:
     factor, amount: a strength without a look, meant for the look before.
     keeps: what must stay, "colours", "light" or "".
     dangling: a verb still waiting for its look.  constraint: it asks for something to stay.
+    unread: refused only because words of it are not known, by no rule: an interpreter may try.
+    spans: the times that were said of it, none for the whole clip.
     """
 
     clause: Clause
@@ -74,6 +89,8 @@ class Reading:
     keeps: str = ""
     dangling: bool = False
     constraint: bool = False
+    unread: bool = False
+    spans: tuple[Span, ...] = ()
 
 
 def read_clause(clause: Clause, lexicon: Lexicon, *, nearby: Set[str], references: int, mention: str = "") -> Reading:
@@ -84,12 +101,17 @@ def read_clause(clause: Clause, lexicon: Lexicon, *, nearby: Set[str], reference
     """
     if all(piece.kind in _ASIDE | {"aspect", "style", "anything"} for piece in clause.pieces):
         return Reading(clause)
+    courses = read_courses(clause, lexicon)
+    if courses is not None:
+        return _read_tempo(clause, courses, lexicon)
     if clause.has("remove"):
         return _read_removal(clause, lexicon)
     if clause.has("keep") or _is_ban(clause):
         constraint = read_constraint(clause, lexicon)
         if constraint is not None:
             return constraint
+    if clause.has("quoted"):
+        return _read_text(clause, lexicon)
     reason = why_not_turned(clause, lexicon)
     if reason:
         return Reading(clause, reason=reason)
@@ -101,7 +123,7 @@ def read_clause(clause: Clause, lexicon: Lexicon, *, nearby: Set[str], reference
 def _read_wish(clause: Clause, lexicon: Lexicon, *, nearby: Set[str], references: int, mention: str) -> Reading:
     strange = _unaccounted(clause, lexicon, nearby)
     if strange:
-        return Reading(clause, reason=_why_strange(strange, lexicon))
+        return Reading(clause, reason=_why_strange(clause, strange, lexicon), unread=_is_unread(clause, strange))
     if clause.has("refer", "mention"):
         return _read_reference(clause, lexicon, references, mention)
     if clause.has("not", "without"):
@@ -111,6 +133,23 @@ def _read_wish(clause: Clause, lexicon: Lexicon, *, nearby: Set[str], references
     if clause.has("looks"):
         return _read_looks(clause, lexicon)
     return _read_rest(clause, lexicon)
+
+
+def _read_tempo(clause: Clause, courses: list[Course] | str, lexicon: Lexicon) -> Reading:
+    if isinstance(courses, str):
+        return Reading(clause, reason=lexicon.topics[courses])
+    note = "; ".join(filter(None, map(_typo_note, clause.pieces)))
+    wishes = [Wish(each.look, clause.text, parameters=each.parameters, note=note) for each in courses]
+    return Reading(clause, wishes=tuple(wishes))
+
+
+def _read_text(clause: Clause, lexicon: Lexicon) -> Reading:
+    if clause.has("not", "without"):
+        return Reading(clause, negated=True, note=f"left out as asked: {clause.text}")
+    told = read_inscription(clause, lexicon)
+    if isinstance(told, str):
+        return Reading(clause, reason=told)
+    return Reading(clause, wishes=(Wish(INSCRIPTION, clause.text, parameters=told),))
 
 
 def _read_removal(clause: Clause, lexicon: Lexicon) -> Reading:
@@ -154,7 +193,8 @@ def _unaccounted(clause: Clause, lexicon: Lexicon, nearby: Set[str]) -> tuple[Pi
     for position, piece in enumerate(clause.pieces):
         following = clause.pieces[position + 1].kind if position + 1 < len(clause.pieces) else ""
         if (
-            piece.kind in ("unknown", "topics")
+            (piece.kind == "unknown" and not (own and _is_adverb(piece.value)))
+            or piece.kind in ("topics", "multiple")
             or (piece.kind == "number" and following != "percent")
             or (piece.kind == "companion" and not piece.value & explained)
         ):
@@ -162,6 +202,25 @@ def _unaccounted(clause: Clause, lexicon: Lexicon, nearby: Set[str]) -> tuple[Pi
     if len(strange) <= _MOST_EMBROIDERY and all(_is_embroidery(piece, clause) for piece in strange):
         strange = []
     return (*strange, *_things(clause, lexicon))
+
+
+def _is_unread(clause: Clause, strange: tuple[Piece, ...]) -> bool:
+    """Whether nothing speaks against a clause but that its words are not known.
+
+    Words of things, people, places, parts and times do; so do verbs of adding, and negations. A look beside a strange
+    word most often only describes it ("warm the soup", "a film about snow"); not so where the clause compares, or
+    speaks of a style ("a Tarantino film from the 70s look"), unless it goes on to tell what the picture shows.
+    """
+    if clause.has("unreleased", "add", "not", "without", "refer", "mention"):
+        return False
+    known = all(piece.kind in ("unknown", "companion", "number") for piece in strange)
+    told = clause.has("simile", "aspect", "style") and not any(_is_shown(piece, clause) for piece in strange)
+    return known and (told or not clause.has("looks"))
+
+
+def _is_adverb(word: str) -> bool:
+    """Whether a strange word only says how: "a hauntingly blue tint". No thing is called so, but for a few."""
+    return word.endswith("ly") and len(word) >= _SHORTEST_ADVERB and word.isascii() and word not in _NO_ADVERBS
 
 
 def _is_embroidery(strange: Piece, clause: Clause) -> bool:
@@ -198,18 +257,43 @@ def _things(clause: Clause, lexicon: Lexicon) -> tuple[Piece, ...]:
         return ()
     inserted = clause.has("add") and clause.has("article")
 
-    def names_object(before: Piece, look: Look) -> bool:
+    def names_object(before: Piece, piece: Piece) -> bool:
+        look = lexicon.looks[piece.value]
         pointed = before.value in ("the", "this") or (look.tool and before.kind == "article")
-        return look.thing and (inserted or pointed)
+        likened = piece.name and not clause.has("simile")
+        return (look.thing and (inserted or pointed)) or (likened and pointed)
 
-    return tuple(
-        piece
-        for before, piece in pairwise(clause.pieces)
-        if piece.kind == "looks" and names_object(before, lexicon.looks[piece.value])
+    return (
+        tuple(
+            piece for before, piece in pairwise(clause.pieces) if piece.kind == "looks" and names_object(before, piece)
+        )
+        + _named_things(clause)
+        + _sights(clause, lexicon)
     )
 
 
-def _why_strange(strange: tuple[Piece, ...], lexicon: Lexicon) -> str:
+def _named_things(clause: Clause) -> tuple[Piece, ...]:
+    """Names that here stand for who bears them: "add Mickey Mouse"."""
+    return tuple(piece for piece in clause.of("looks") if piece.name and clause.has("add"))
+
+
+def _sights(clause: Clause, lexicon: Lexicon) -> tuple[Piece, ...]:
+    """Looks that here name what the picture shows, because a colour is asked for them: "make the sunset more red"."""
+    shown = [
+        after
+        for before, after, beyond in zip(clause.pieces, clause.pieces[1:], (*clause.pieces[2:], None), strict=False)
+        if before.value in _POINTING and after.kind == "looks" and not (beyond and beyond.kind in ("whole", "make"))
+        if lexicon.looks[after.value].matter or lexicon.looks[after.value].scenery
+    ]
+    coloured = [
+        piece for piece in clause.of("looks") if all(s.operator in _GRADES for s in lexicon.looks[piece.value].steps)
+    ]
+    return tuple(shown) if any(piece not in shown for piece in coloured) else ()
+
+
+def _why_strange(clause: Clause, strange: tuple[Piece, ...], lexicon: Lexicon) -> str:
+    if any(lexicon.looks[piece.value].worded for piece in clause.of("looks")):
+        return lexicon.topics[INSCRIPTION]
     for piece in strange:
         if piece.kind == "topics":
             return lexicon.topics[piece.value]
@@ -228,7 +312,7 @@ def _read_reference(clause: Clause, lexicon: Lexicon, references: int, mention: 
         return Reading(clause, reason=lexicon.topics["object"])
     if styled and REFERENCE_STYLE not in lexicon.looks:
         return Reading(clause, reason=lexicon.unreleased[REFERENCE_STYLE])
-    factor, amount = _loose_strength(clause)
+    factor, amount = loose_strength(clause)
     note = "interpreted as: take the colours of the reference picture, nothing else of it"
     note = "" if styled or clause.has("aspect") else note
     look = REFERENCE_STYLE if styled else REFERENCE
@@ -311,12 +395,14 @@ def _turned_down(wish: Wish, lexicon: Lexicon) -> Wish:
 
 
 def _no_less(wish: Wish, lexicon: Lexicon) -> str:
+    if lexicon.looks[wish.look].worded:
+        return lexicon.topics[INSCRIPTION]
     return lexicon.topics["remove"] if wish.less and not lexicon.looks[wish.look].less else ""
 
 
 def _read_rest(clause: Clause, lexicon: Lexicon) -> Reading:
     """A clause without a look: a strength for the look before, a verb that waits for its look, or a description."""
-    factor, amount = _loose_strength(clause)
+    factor, amount = loose_strength(clause)
     less = clause.has("less", "excess")
     measured = [lexicon.measures[piece.value] for piece in clause.of("aspect") if piece.value in lexicon.measures]
     if measured and (less or clause.has("more")):
@@ -363,7 +449,8 @@ def _strength(clause: Clause, position: int) -> _Pending:
     return _Pending(factor=share) if clause.has("intensity") else _Pending(amount=share)
 
 
-def _loose_strength(clause: Clause) -> tuple[float | None, float | None]:
+def loose_strength(clause: Clause) -> tuple[float | None, float | None]:
+    """The factor and the amount that a clause names without a look beside them, None where it names none."""
     pending = _Pending()
     for position, piece in enumerate(clause.pieces):
         if piece.kind in ("strength", "adverb", "number"):

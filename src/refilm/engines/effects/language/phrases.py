@@ -13,6 +13,7 @@ from rapidfuzz.distance import OSA
 
 from refilm.engines.effects.language.lexicon import Entry, Language
 from refilm.engines.effects.language.text import Token
+from refilm.engines.effects.language.times import TimeToken
 
 #: A prompt with more strange words than this is not full of typing errors.
 _MOST_TYPOS = 12
@@ -20,10 +21,10 @@ _MOST_TYPOS = 12
 
 @dataclass(frozen=True)
 class Piece:
-    """A phrase of the prompt. kind and value: as its `Entry`, or "unknown", "number", "mention".
+    """A phrase of the prompt. kind and value: as its `Entry`, or "unknown", "number", "multiple", "mention", "quoted".
 
     start, end: its place in the cleaned text.  words: how many it has.  read_as: the word that a typo was taken for.
-    borrowed: as its `Entry`.
+    borrowed, name: as its `Entry`.
     """
 
     kind: str
@@ -33,6 +34,7 @@ class Piece:
     words: int = 1
     read_as: str = ""
     borrowed: bool = False
+    name: bool = False
 
 
 def cover(tokens: Sequence[Token], language: Language, *, exactly: bool) -> tuple[Piece, ...]:
@@ -41,7 +43,9 @@ def cover(tokens: Sequence[Token], language: Language, *, exactly: bool) -> tupl
     exactly: compare accents too. What no phrase covers is "unknown", a word at a time.
     """
     trie = language.exact if exactly else language.plain
-    spelled = [token.exact if exactly else token.plain for token in tokens]
+    if any(token.kind == "quoted" for token in tokens):
+        trie = language.beside_text_exact if exactly else language.beside_text
+    spelled = [token.exact if exactly or token.foreign else token.plain for token in tokens]
     slips = {} if exactly else _typos(tokens, language)
     words = tuple(slips.get(position, word) for position, word in enumerate(spelled))
     pieces, at = [], 0
@@ -50,21 +54,36 @@ def cover(tokens: Sequence[Token], language: Language, *, exactly: bool) -> tupl
         end, entry = found if found is not None else (at + 1, _left_over(tokens[at]))
         read_as = " ".join(words[position] for position in range(at, end) if position in slips)
         pieces.append(
-            Piece(entry.kind, entry.value, tokens[at].start, tokens[end - 1].end, end - at, read_as, entry.borrowed)
+            Piece(
+                entry.kind,
+                entry.value,
+                tokens[at].start,
+                tokens[end - 1].end,
+                end - at,
+                read_as,
+                entry.borrowed,
+                entry.name,
+            )
         )
         at = end
     return tuple(pieces)
 
 
 def _left_over(token: Token) -> Entry:
+    if isinstance(token, TimeToken):
+        return Entry("span", token.why if token.span is None else token.span)
     if token.kind == "number":
         return Entry("number", float(token.plain))
     if token.kind == "clock":
         return Entry("topics", "time")
+    if token.kind == "multiple":
+        return Entry("multiple", float(token.plain[1:-1]))
     if token.kind == "mention":
         return Entry("mention", token.plain)
     if token.kind == "mark":
         return Entry("stop", token.plain)
+    if token.kind == "quoted":
+        return Entry("quoted", token.plain[1:-1])
     return Entry("unknown", token.plain)
 
 

@@ -13,6 +13,7 @@ from refilm.engines.effects.language.clauses import Clause, sentences, split
 from refilm.engines.effects.language.lexicon import LANGUAGES, Lexicon
 from refilm.engines.effects.language.meaning import Reading, read_clause, read_constraint
 from refilm.engines.effects.language.phrases import Piece, cover
+from refilm.engines.effects.language.scopes import Scope, scopes
 from refilm.engines.effects.language.text import Token, accented
 
 _BREAKS = set(",.;!?\n\u3002\uff0c\u3001\uff1b\uff01\uff1f")
@@ -26,13 +27,24 @@ def read(tokens: Sequence[Token], text: str, lexicon: Lexicon, *, references: in
     for sentence in sentences(clauses):
         nearby = {piece.value for position in sentence for piece in clauses[position].of("looks")}
         heard: list[Reading] = []
-        for position in sentence:
-            reading = read_clause(clauses[position], lexicon, nearby=nearby, references=references, mention=mention)
+        told = scopes([clauses[position] for position in sentence])
+        for scope in told:
+            reading = read_clause(scope.clause, lexicon, nearby=nearby, references=references, mention=mention)
             if heard:
                 reading = _inherit(heard, reading, lexicon)
             heard.append(reading)
-        readings += _confine(heard)
+        readings += [_at_times(reading, scope, lexicon) for reading, scope in zip(_confine(heard), told, strict=True)]
     return tuple(readings)
+
+
+def _at_times(reading: Reading, scope: Scope, lexicon: Lexicon) -> Reading:
+    """`reading` at the times that were said of it, a wish for each; refused where they cannot be had."""
+    if scope.why and (reading.unread or not reading.reason):
+        return replace(reading, wishes=(), reason=lexicon.topics[scope.why], unread=False)
+    if not scope.spans:
+        return reading
+    wishes = tuple(replace(wish, span=span) for wish in reading.wishes for span in scope.spans)
+    return replace(reading, wishes=wishes, spans=scope.spans)
 
 
 def _pieces(tokens: tuple[Token, ...], lexicon: Lexicon) -> tuple[Piece, ...]:
@@ -45,9 +57,13 @@ def _pieces(tokens: tuple[Token, ...], lexicon: Lexicon) -> tuple[Piece, ...]:
     def reading(stretch: Sequence[Token], name: str) -> tuple[Piece, ...]:
         return cover(stretch, lexicon.languages[name], exactly=exactly and name == "vi")
 
-    ranked = sorted(LANGUAGES, key=lambda name: _strangeness(reading(tokens, name)))
+    whole = {name: reading(tokens, name) for name in LANGUAGES}
+    ranked = sorted(LANGUAGES, key=lambda name: _strangeness(whole[name]))
+    stretches = [stretch for stretch in _stretches(tokens) if stretch]
+    if len(stretches) == 1:
+        return whole[ranked[0]]
     pieces: list[Piece] = []
-    for stretch in _stretches(tokens):
+    for stretch in stretches:
         best: tuple[Piece, ...] = min((reading(stretch, name) for name in ranked), key=_strangeness)
         pieces += best
     return tuple(pieces)
@@ -75,12 +91,17 @@ def _stretches(tokens: Sequence[Token]) -> list[Sequence[Token]]:
 def _inherit(heard: list[Reading], reading: Reading, lexicon: Lexicon) -> Reading:
     """`reading` as the clauses before it in the sentence colour it. May settle what the last of `heard` left open."""
     before, clause = heard[-1], reading.clause
-    if before.constraint and clause.verbless and clause.link != "then" and not clause.has("looks", "unreleased"):
+    if (
+        before.constraint
+        and clause.verbless
+        and clause.link not in ("then", "next")
+        and not clause.has("looks", "unreleased")
+    ):
         return read_constraint(clause, lexicon) or reading
     if clause.verbless and _shares_fate(before, reading, lexicon):
         note = f"left out as asked: {clause.text}" if before.negated else ""
         reading = replace(reading, wishes=(), reason=before.reason, negated=before.negated, note=note)
-        return replace(reading, removes=before.removes)
+        return replace(reading, removes=before.removes, unread=False)
     if before.dangling and reading.wishes and clause.verbless:
         heard[-1] = replace(before, dangling=False, reason="")
     if reading.factor is not None or reading.amount is not None:
@@ -134,8 +155,8 @@ def _confine(heard: list[Reading]) -> list[Reading]:
     for position, reading in enumerate(heard):
         if reading.reason and _is_adverbial(reading.clause):
             neighbour = position - 1 if position > 0 else position + 1
-            if neighbour < len(heard) and confined[neighbour].wishes:
-                confined[neighbour] = replace(confined[neighbour], wishes=(), reason=reading.reason)
+            if neighbour < len(heard) and (confined[neighbour].wishes or confined[neighbour].unread):
+                confined[neighbour] = replace(confined[neighbour], wishes=(), reason=reading.reason, unread=False)
     return confined
 
 

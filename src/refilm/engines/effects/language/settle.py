@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from refilm.engines.effects.language.lexicon import Ingredient, Lexicon
+from refilm.engines.effects.language.lexicon import Ingredient, Lexicon, Look
 from refilm.engines.effects.language.meaning import Wish
 from refilm.engines.effects.operator import OperatorSpec
 from refilm.engines.effects.plan import STAGES, RefusedClause, Step, Value
+from refilm.engines.effects.spans import covers, overlap
 
 #: The parameter that a word of strength moves, by the name that an operator gives it.
 _MAIN = ("strength", "amount", "density", "block")
@@ -48,23 +49,28 @@ def settle(wishes: Sequence[Wish], lexicon: Lexicon, specs: Specs) -> Settled:
     kept: list[_Candidate] = []
     refused: list[RefusedClause] = []
     for candidate in sorted(_candidates(wishes, lexicon, specs), key=lambda each: each.part):
-        reason = _place(candidate, kept, lexicon, specs)
+        reason = _not_for_a_while(candidate.step, lexicon, specs) or _place(candidate, kept, lexicon, specs)
         if reason and not candidate.part:
             refused.append(RefusedClause(candidate.step.clause, reason))
     steps = _subsume([candidate.step for candidate in kept], specs)
     return Settled(tuple(sorted(steps, key=lambda step: _working_order(step, lexicon, specs))), tuple(refused))
 
 
+def _not_for_a_while(step: Step, lexicon: Lexicon, specs: Specs) -> str:
+    """Why a step cannot be had for a part of the clip's time, "" where it can."""
+    return lexicon.topics["whole_clip"] if step.span is not None and not specs[step.operator].spans else ""
+
+
 def _candidates(wishes: Sequence[Wish], lexicon: Lexicon, specs: Specs) -> list[_Candidate]:
     candidates = []
     for wish in wishes:
-        look = lexicon.looks[wish.look]
+        look = Look("", wish.ingredients) if wish.ingredients else lexicon.looks[wish.look]
         if wish.less:
             look = lexicon.looks[look.less]
         note = "; ".join(part for part in (look.note, wish.note) if part)
         for ingredient in look.steps:
-            parameters = _parameters(ingredient, wish, specs[ingredient.operator])
-            step = Step(ingredient.operator, parameters, wish.clause, note)
+            parameters = _parameters(ingredient, wish, specs[ingredient.operator]) | wish.parameters
+            step = Step(ingredient.operator, parameters, wish.clause, note, wish.span)
             candidates.append(_Candidate(step, len(look.steps) > 1, wish.stated))
     return candidates
 
@@ -95,10 +101,12 @@ def _parameters(ingredient: Ingredient, wish: Wish, spec: OperatorSpec) -> dict[
 def _place(candidate: _Candidate, kept: list[_Candidate], lexicon: Lexicon, specs: Specs) -> str:
     """Put the candidate beside those kept, or say why it cannot be."""
     for position, other in enumerate(kept):
+        if _apart(candidate.step, other.step, lexicon, specs) or not overlap(candidate.step.span, other.step.span):
+            continue
         same = candidate.step.operator == other.step.operator
         if same and candidate.part and not other.part:
             return "asked for by name already"
-        if same and _agree(candidate.step, other.step, specs):
+        if candidate.step.span == other.step.span and same and _agree(candidate.step, other.step, specs):
             kept[position] = _Candidate(_merge(other.step, candidate.step, specs), other.part and candidate.part)
             return ""
         reason = _clash(candidate.step, other.step, lexicon)
@@ -110,6 +118,15 @@ def _place(candidate: _Candidate, kept: list[_Candidate], lexicon: Lexicon, spec
             return reason
     kept.append(candidate)
     return ""
+
+
+def _apart(new: Step, old: Step, lexicon: Lexicon, specs: Specs) -> bool:
+    """Whether two steps of one operator stand beside each other: texts at the top and at the bottom."""
+    name = lexicon.several.get(new.operator, "")
+    if new.operator != old.operator or not name:
+        return False
+    usual = specs[new.operator].parameters[name].default
+    return new.parameters.get(name, usual) != old.parameters.get(name, usual)
 
 
 def _clash(new: Step, old: Step, lexicon: Lexicon) -> str:
@@ -160,17 +177,21 @@ def _subsume(steps: Sequence[Step], specs: Specs) -> list[Step]:
     """Leave out what another step contains already, and say so there. A strength said of it goes to its owner."""
     kept = []
     for step in steps:
-        if any(step.operator in specs[other.operator].subsumes for other in steps):
+        if any(_contains(other, step, specs) for other in steps):
             continue
         main = _main(specs[step.operator])
         parameters, notes = dict(step.parameters), [step.note]
-        for other in (other for other in steps if other.operator in specs[step.operator].subsumes):
+        for other in (other for other in steps if _contains(step, other, specs)):
             if main == _main(specs[other.operator]) and main in other.parameters:
                 parameters.setdefault(main, _within(specs[step.operator], main, other.parameters[main]))
             if other.clause != step.clause:
                 notes.append(f"contains “{other.clause}”")
         kept.append(replace(step, parameters=parameters, note="; ".join(filter(None, notes))))
     return kept
+
+
+def _contains(owner: Step, step: Step, specs: Specs) -> bool:
+    return step.operator in specs[owner.operator].subsumes and covers(owner.span, step.span)
 
 
 def _within(spec: OperatorSpec, name: str, value: Value) -> Value:

@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Literal
 
 Words = tuple[str, ...]
-Kind = Literal["word", "number", "clock", "mention", "mark", "symbol"]
+Kind = Literal["word", "number", "clock", "mention", "mark", "symbol", "quoted", "multiple", "time"]
 
 _CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff"
 _ANY_CJK, _ALL_CJK = re.compile(rf"[{_CJK}]"), re.compile(rf"[{_CJK}]+")
@@ -24,6 +24,8 @@ _TOKEN = re.compile(
 )
 #: The five Vietnamese tones as combining marks: grave, acute, hook above, tilde, dot below.
 _TONES = "\u0300\u0301\u0309\u0303\u0323"
+#: Letters and tones, apart, that neither Spanish nor the borrowed words of English have.
+_VIETNAMESE = frozenset("\u0111\u0103\u01a1\u01b0\u1ea1\u0309\u0323")
 #: Marks that join or decorate and say nothing: quotes, brackets, hyphens, colons, underscores, ...
 _SILENT = set(
     "\"'`\u2018\u2019\u201c\u201d\u00ab\u00bb()[]{}<>-_:*#~|=^\u2010\u2011\u300c\u300d\u300e\u300f\u300a\u300b\u00bf\u00a1"
@@ -32,7 +34,7 @@ _SILENT = set(
 
 @dataclass(frozen=True)
 class Token:
-    """A word, number, point of time, mark or symbol of a prompt.
+    """A word, number, point of time, mark or symbol of a prompt, or words to be written (`inscription`).
 
     start, end: its place in the cleaned text.  plain: case and accents folded.  exact: case folded, accents kept with
     the tone mark moved to the word's end, because both spellings of it (hoà, hòa) are in use.
@@ -43,6 +45,11 @@ class Token:
     end: int
     plain: str
     exact: str
+
+    @property
+    def foreign(self) -> bool:
+        """Whether it has letters that only Vietnamese has, so that without them it is another word: "đỏ" is no "do"."""
+        return not self.exact.isascii() and self.kind == "word" and any(map(_VIETNAMESE.__contains__, self.exact))
 
 
 def clean(prompt: str) -> str:
@@ -67,10 +74,14 @@ def tokenize(text: str) -> tuple[Token, ...]:
 
 def spell(phrase: str) -> tuple[Words, Words]:
     """The words of a phrase, plain and exact, as `tokenize` has them; quicker for most, which are of letters alone."""
-    simple = phrase.replace(" ", "").isalpha() and not _ANY_CJK.search(phrase)
+    simple = phrase.replace(" ", "").isalpha()
+    if simple and phrase.isascii() and phrase.islower():
+        words = tuple(phrase.split())
+        return words, words
+    simple = simple and not _ANY_CJK.search(phrase)
     if simple or _ALL_CJK.fullmatch(phrase):
-        words = phrase.split() if simple else phrase
-        return tuple(map(fold, words)), tuple(map(exact, words))
+        letters = phrase.split() if simple else phrase
+        return tuple(map(fold, letters)), tuple(map(exact, letters))
     tokens = tokenize(phrase)
     return tuple(token.plain for token in tokens), tuple(token.exact for token in tokens)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from refilm.engines.effects.operator import Operator
+from refilm.engines.effects.operator import ColourOperator, FrameOperator, Operator
 from refilm.engines.effects.operators.autumn import Autumn
 from refilm.engines.effects.operators.black_and_white import BlackAndWhite
 from refilm.engines.effects.operators.blur import Blur
@@ -35,11 +35,20 @@ from refilm.engines.effects.operators.patch_style import PatchStyle
 from refilm.engines.effects.operators.pencil import Pencil
 from refilm.engines.effects.operators.pixel_art import PixelArt
 from refilm.engines.effects.operators.rain import Rain
+from refilm.engines.effects.operators.reframe import Reframe
+from refilm.engines.effects.operators.reverse import Reverse
+from refilm.engines.effects.operators.rotate import Rotate
 from refilm.engines.effects.operators.saturation import Saturation
 from refilm.engines.effects.operators.sepia import Sepia
 from refilm.engines.effects.operators.sharpen import Sharpen
+from refilm.engines.effects.operators.slow_motion import SlowMotion
 from refilm.engines.effects.operators.snow import Snow
+from refilm.engines.effects.operators.speed import Speed
+from refilm.engines.effects.operators.spring import Spring
+from refilm.engines.effects.operators.stabilise import Stabilise
+from refilm.engines.effects.operators.summer import Summer
 from refilm.engines.effects.operators.teal_orange import TealOrange
+from refilm.engines.effects.operators.text import Text
 from refilm.engines.effects.operators.tilt_shift import TiltShift
 from refilm.engines.effects.operators.tint import Tint
 from refilm.engines.effects.operators.vhs import Vhs
@@ -49,6 +58,12 @@ from refilm.engines.effects.operators.watercolour import Watercolour
 from refilm.engines.effects.operators.winter import Winter
 
 _CLASSES: tuple[type[Operator], ...] = (
+    Speed,
+    SlowMotion,
+    Reverse,
+    Rotate,
+    Reframe,
+    Stabilise,
     Mirror,
     Brightness,
     Contrast,
@@ -59,6 +74,8 @@ _CLASSES: tuple[type[Operator], ...] = (
     Sepia,
     TealOrange,
     Fade,
+    Spring,
+    Summer,
     Autumn,
     Tint,
     ColorTransfer,
@@ -86,6 +103,10 @@ _CLASSES: tuple[type[Operator], ...] = (
     FilmGrain,
     Film8mm,
     Vhs,
+    Text,
 )
 
 OPERATORS: Mapping[str, type[Operator]] = MappingProxyType({each.spec.name: each for each in _CLASSES})
+
+#: The names of those that change pixels, and not only the clip's time or shape: what they do is seen in one frame.
+DRAWING = tuple(name for name, each in OPERATORS.items() if issubclass(each, ColourOperator | FrameOperator))

@@ -25,6 +25,7 @@ class Comic(FrameOperator):
             )
         },
         cost="L",
+        noise="noisy",
         needs=frozenset({"flow", "motion", "stabilised", "orientation"}),
     )
 

@@ -25,6 +25,7 @@ class Oil(FrameOperator):
             )
         },
         cost="L",
+        noise="noisy",
         needs=frozenset({"flow", "motion", "stabilised", "orientation"}),
     )
 

@@ -26,6 +26,7 @@ class Pencil(FrameOperator):
             "colour": Parameter(False, choices=(False, True), meaning="coloured pencils instead of graphite"),
         },
         cost="L",
+        noise="noisy",
         needs=frozenset({"flow", "motion", "stabilised", "orientation"}),
     )
 
