@@ -9,7 +9,7 @@ Neighbouring frames of the clip, made small (`--side` is the shorter side), go t
     flicker  mean absolute change of mean luma from frame to frame, over the source's own, or over 0.05 levels
     edge F1  whether the edges are those of the source; 1.00 for the source itself
     sharp    variance of the Laplacian over the source's; under 1 is softer, or darker, or flatter: see edge F1
-    change   mean absolute difference to the source, levels of RGB: the edit did happen from 2 on (film grain: 1)
+    change   mean absolute difference to the source, levels of RGB: the edit did happen from 2 on (film grain, text: 1)
 
 `warp` and `edge F1` say little where the operator moves pixels (mirror). Then the whole clip is edited and encoded:
 `time` is whether every frame is there at its own time, `sound` whether every sound packet is, byte for byte. The goal
@@ -43,7 +43,7 @@ from refilm.testing.rendering import Picture, as_rgb, read_pictures, references_
 STAGE_GOALS = {"grade": 1.25, "light": 1.25, "weather": 1.25}
 GOALS = {"cartoon": 1.25, "watercolour": 1.6, "pencil": 1.6, "comic": 2.5, "oil": 2.5, "patch_style": 2.5}
 #: Levels of RGB from which an edit did happen.
-CHANGED, CHANGED_BY_GRAIN = 2.0, 1.0
+CHANGED, LITTLE_CHANGED, CHANGE_LITTLE = 2.0, 1.0, {"film_grain", "text"}
 HEADS = ("warp", "bare", "flicker", "edge F1", "sharp", "change", "time", "sound")
 
 
@@ -87,7 +87,7 @@ class Quality:
     @property
     def unharmed(self) -> bool:
         """Whether the edit happened and hurt neither time nor sound."""
-        least = CHANGED_BY_GRAIN if self.name == "film_grain" else CHANGED
+        least = LITTLE_CHANGED if self.name in CHANGE_LITTLE else CHANGED
         return self.change >= least and self.timed and self.sound
 
 
