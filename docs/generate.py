@@ -112,7 +112,9 @@ def kind_of(annotation: Any) -> str:
         return "`true` or `false`"
     if get_origin(annotation) is dict:
         return "JSON object"
-    kinds = (("tuple", "list"), ("Path", "path"), ("float", "number"), ("int", "whole number"), ("str", "text"), ("Secret", "secret text"))
+    if "Secret" in text:
+        return "secret text"
+    kinds = (("tuple", "list"), ("Path", "path"), ("float", "number"), ("int", "whole number"), ("str", "text"))
     return next(word for part, word in kinds if part in text)
 
 

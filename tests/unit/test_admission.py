@@ -199,7 +199,7 @@ def test_a_wake_that_failed_does_not_silence_the_next(store, line, admission_of,
     store.write(lambda tx: tx.connection.exec_driver_sql("PRAGMA busy_timeout=20")).result(10)
     blocker = shared_engine(tmp_path / "refilm.sqlite")
     with blocker.begin() as connection:
-        connection.execute(sa.text("INSERT INTO accounts VALUES ('a', 'ann', 0)"))
+        connection.execute(sa.text("INSERT INTO accounts VALUES ('a', 'ann', 0, NULL)"))
         admission.wake()
         with pytest.raises(Unavailable):
             settled(store)

@@ -13,8 +13,11 @@ from refilm.cli.effects import words_for
 from refilm.engines.effects.compiler import compile_prompt
 from refilm.engines.effects.operators import OPERATORS
 
-#: Prompts about a colour: its name alone could mean anything.
-TINTED = {"en": "a {} tint", "vi": "tông {}", "zh": "{}调", "es": "un tinte {}"}
+#: How a phrase is said where it is not enough alone: what a colour colours, which words are written.
+SAID = {
+    "tint": {"en": "a {} tint", "vi": "tông {}", "zh": "{}调", "es": "un tinte {}"},
+    "text": dict.fromkeys(("en", "vi", "zh", "es"), '{} "Hello"'),
+}
 
 
 @pytest.fixture
@@ -56,6 +59,8 @@ def test_json_is_complete(listed):
             assert parameter["meaning"]
             if "choices" in parameter:
                 assert parameter["default"] in parameter["choices"]
+            elif "longest" in parameter:
+                assert 1 <= len(parameter["default"]) <= parameter["longest"]
             else:
                 assert parameter["minimum"] <= parameter["default"] <= parameter["maximum"]
 
@@ -76,7 +81,7 @@ def test_the_words_do_call_the_operator(name):
     """A phrase of each language, typed as a prompt, is this operator and nothing else, less of it where it says so."""
     for less in (False, True):
         for language, phrases in words_for(name, less=less).items():
-            steps = compile_prompt(TINTED[language].format(phrases[0]) if name == "tint" else phrases[0]).steps
+            steps = compile_prompt(SAID.get(name, {}).get(language, "{}").format(phrases[0])).steps
 
             assert [step.operator for step in steps] == [name], (language, phrases[0])
             if less:

@@ -123,15 +123,21 @@ def test_inputs_are_left_alone(name, real_frames, run):
     assert fingerprint(frames) == before
 
 
+def values_of(parameter):
+    """Whatever an operator's parameter takes."""
+    if parameter.choices:
+        return st.sampled_from(parameter.choices)
+    if parameter.longest:
+        return st.text("Word ", min_size=1, max_size=parameter.longest).filter(parameter.accepts)
+    return st.floats(parameter.low, parameter.high)
+
+
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_any_parameters_within_range_edit_the_picture(data, real_frames, run):
     """Every setting that an operator accepts gives a legal picture, and a strong one a different picture."""
     name = data.draw(st.sampled_from(ALL))
-    parameters = {
-        key: data.draw(st.sampled_from(each.choices) if each.choices else st.floats(each.low, each.high), label=key)
-        for key, each in OPERATORS[name].spec.parameters.items()
-    }
+    parameters = {key: data.draw(values_of(each), label=key) for key, each in OPERATORS[name].spec.parameters.items()}
     frames = real_frames((128, 96), 2)
 
     after = run(frames, {name: parameters})[-1]

@@ -13,7 +13,7 @@ from refilm.engines.effects.yuv_table import YuvTable, fuse, rgb_from_yuv, yuv_f
 COLOUR_OPERATORS = sorted(name for name, operator in OPERATORS.items() if issubclass(operator, ColourOperator))
 #: Luma, in decibels. A look that picks out hues or hardens contrast is steep in colour, and a table as fine as the
 #: levels themselves could not follow it better: below one level of error is what is asked of those.
-STEEP = {"autumn": 48.0, "noir": 52.0, "winter": 42.0}
+STEEP = {"autumn": 48.0, "noir": 52.0, "winter": 42.0, "spring": 52.0}
 
 
 def psnr(exact, measured):
