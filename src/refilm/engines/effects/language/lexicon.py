@@ -67,12 +67,14 @@ class Entry:
     """What a phrase is. kind: its part in the grammar.  value: which look, topic, factor or set of looks.
 
     borrowed: it is an English word in another language.  name: it is somebody's or something's name, a film's perhaps.
+    cure: the look that mends a clip of which this is told ("overexposed"), "" where nothing is wrong with it.
     """
 
     kind: str
     value: Any = None
     borrowed: bool = False
     name: bool = False
+    cure: str = ""
 
 
 @dataclass(frozen=True)
@@ -208,8 +210,11 @@ def read_table(name: str) -> dict[str, Any]:
 
 def rows(table: Mapping[str, Any]) -> Iterator[tuple[str, Entry]]:
     """Each phrase of a language's table with what it is, the more telling kinds first."""
+    cures = {phrase: cure for cure, phrases in table.get("faults", {}).items() for phrase in phrases}
     for phrases, entry in _groups(table):
-        yield from ((phrase, entry) for phrase in phrases)
+        for phrase in phrases:
+            cure = cures.get(phrase, "") if entry.kind == "looks" else ""
+            yield phrase, replace(entry, cure=cure) if cure else entry
     for kind, phrases in table.get("grammar", {}).items():
         for phrase in phrases:
             yield phrase, Entry("make", REPAINT) if kind == REPAINT else Entry(kind, phrase)

@@ -36,6 +36,12 @@ _PLACING = {"of", "on", "in", "at", "onto", "de", "del", "en", "sobre", "của",
 _NO_ADVERBS, _SHORTEST_ADVERB = {"assembly", "monopoly", "firefly", "dragonfly", "anomaly", "potbelly", "gadfly"}, 7
 #: Words that point at what the picture shows.
 _POINTING = {"the", "this", "that", "el", "la", "los", "las", "esta", "este"}
+#: What says that the clip is something, as "is" does, and what turns that into a wish.
+_IT_IS, _WISHING = (
+    {"its", "its a"},
+    {"should", "must", "want", "ought", "supposed", "like", "let", "need", "needs", "wish"},
+)
+_SOFTEN = "soften"
 #: The operators that change colours only, so that their words describe the colours of a reference.
 _GRADES = {
     "brightness", "contrast", "saturation", "warm", "cool", "black_and_white", "sepia", "teal_orange", "fade", "tint",
@@ -93,11 +99,13 @@ class Reading:
     spans: tuple[Span, ...] = ()
 
 
-def read_clause(clause: Clause, lexicon: Lexicon, *, nearby: Set[str], references: int, mention: str = "") -> Reading:
+def read_clause(
+    clause: Clause, lexicon: Lexicon, *, nearby: Set[str], references: int, mention: str = "", told: bool = False
+) -> Reading:
     """What `clause` asks for.
 
     nearby: the looks of its sentence, which may explain descriptive words.  mention: the name that the prompt gives to
-    its reference, "" where it gives none.
+    its reference, "" where it gives none.  told: the clause before it told of a fault of the clip.
     """
     if all(piece.kind in _ASIDE | {"aspect", "style", "anything"} for piece in clause.pieces):
         return Reading(clause)
@@ -116,6 +124,8 @@ def read_clause(clause: Clause, lexicon: Lexicon, *, nearby: Set[str], reference
     if reason:
         return Reading(clause, reason=reason)
     whole, clause = clause, without_noise(target(clause, lexicon), lexicon)
+    if finds_fault(clause) or (told and leans(clause)):
+        clause = _mended(clause, lexicon)
     reading = _read_wish(clause, lexicon, nearby=nearby, references=references, mention=mention)
     return replace(reading, clause=whole)
 
@@ -378,6 +388,7 @@ def _read_looks(clause: Clause, lexicon: Lexicon) -> Reading:
             fresh = False
     if wishes:
         wishes[-1] = pending.give(wishes[-1])
+    wishes = _softened(wishes, lexicon)
     absorbed = {name for wish in wishes for name in lexicon.looks[wish.look].absorbs}
     wishes = [wish for wish in wishes if wish.look not in absorbed] or wishes
     stated = clause.verbless and clause.has("states")
@@ -386,6 +397,46 @@ def _read_looks(clause: Clause, lexicon: Lexicon) -> Reading:
     if reason:
         return Reading(clause, reason=reason)
     return Reading(clause, wishes=tuple(wishes), less=any(wish.less for wish in wishes))
+
+
+def _mended(clause: Clause, lexicon: Lexicon) -> Clause:
+    """The clause with what mends it in the place of a fault that it tells of: "it is overexposed" asks for less light.
+
+    Asked for ("make it overexposed", "an overexposed look"), a fault is a look like any other.
+    """
+    if clause.has("less", "excess"):
+        return clause
+    return replace(clause, pieces=tuple(_cure(piece, lexicon) if piece.cure else piece for piece in clause.pieces))
+
+
+def _cure(piece: Piece, lexicon: Lexicon) -> Piece:
+    return replace(piece, kind="looks" if piece.cure in lexicon.looks else "unreleased", value=piece.cure)
+
+
+def finds_fault(clause: Clause) -> bool:
+    """Whether a clause says what is wrong with the clip, and not what it should be."""
+    said = clause.has("states") or (any(piece.value in _IT_IS for piece in clause.pieces) and not clause.has("aspect"))
+    wished = any(piece.kind == "filler" and _WISHING & set(str(piece.value).split()) for piece in clause.pieces)
+    faulty = any(piece.cure for piece in clause.pieces)
+    return faulty and said and not wished and clause.verbless and not clause.has("simile", "style")
+
+
+def leans(clause: Clause) -> bool:
+    """Whether a clause only goes on with what the one before it tells: "it is overexposed and blurry"."""
+    return clause.link in ("and", "or", "comma") and clause.verbless and not clause.has("aspect", "style", "simile")
+
+
+def _softened(wishes: list[Wish], lexicon: Lexicon) -> list[Wish]:
+    """ "Soften the garish colours", "soften the contrast": a measure or colours beside the word are what gets less."""
+    others = [wish for wish in wishes if wish.look != _SOFTEN]
+    if len(others) == len(wishes) or not others or not all(_is_measure(wish, lexicon) for wish in others):
+        return wishes
+    return [replace(wish, less=True, factor=None) for wish in others]
+
+
+def _is_measure(wish: Wish, lexicon: Lexicon) -> bool:
+    look = lexicon.looks[wish.look]
+    return look.axis or look.less == "muted"
 
 
 def _turned_down(wish: Wish, lexicon: Lexicon) -> Wish:

@@ -24,7 +24,7 @@ class Piece:
     """A phrase of the prompt. kind and value: as its `Entry`, or "unknown", "number", "multiple", "mention", "quoted".
 
     start, end: its place in the cleaned text.  words: how many it has.  read_as: the word that a typo was taken for.
-    borrowed, name: as its `Entry`.
+    borrowed, name, cure: as its `Entry`.
     """
 
     kind: str
@@ -35,6 +35,7 @@ class Piece:
     read_as: str = ""
     borrowed: bool = False
     name: bool = False
+    cure: str = ""
 
 
 def cover(tokens: Sequence[Token], language: Language, *, exactly: bool) -> tuple[Piece, ...]:
@@ -63,6 +64,7 @@ def cover(tokens: Sequence[Token], language: Language, *, exactly: bool) -> tupl
                 read_as,
                 entry.borrowed,
                 entry.name,
+                entry.cure,
             )
         )
         at = end

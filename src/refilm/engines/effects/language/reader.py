@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from refilm.engines.effects.language.clauses import Clause, sentences, split
 from refilm.engines.effects.language.lexicon import LANGUAGES, Lexicon
-from refilm.engines.effects.language.meaning import Reading, read_clause, read_constraint
+from refilm.engines.effects.language.meaning import Reading, finds_fault, leans, read_clause, read_constraint
 from refilm.engines.effects.language.phrases import Piece, cover
 from refilm.engines.effects.language.scopes import Scope, scopes
 from refilm.engines.effects.language.text import Token, accented
@@ -27,13 +27,16 @@ def read(tokens: Sequence[Token], text: str, lexicon: Lexicon, *, references: in
     for sentence in sentences(clauses):
         nearby = {piece.value for position in sentence for piece in clauses[position].of("looks")}
         heard: list[Reading] = []
-        told = scopes([clauses[position] for position in sentence])
-        for scope in told:
-            reading = read_clause(scope.clause, lexicon, nearby=nearby, references=references, mention=mention)
+        found = scopes([clauses[position] for position in sentence])
+        told = False
+        for scope in found:
+            clause = scope.clause
+            reading = read_clause(clause, lexicon, nearby=nearby, references=references, mention=mention, told=told)
+            told = finds_fault(clause) or (told and leans(clause))
             if heard:
                 reading = _inherit(heard, reading, lexicon)
             heard.append(reading)
-        readings += [_at_times(reading, scope, lexicon) for reading, scope in zip(_confine(heard), told, strict=True)]
+        readings += [_at_times(reading, scope, lexicon) for reading, scope in zip(_confine(heard), found, strict=True)]
     return tuple(readings)
 
 
@@ -141,6 +144,7 @@ def _strengthen(heard: list[Reading], reading: Reading, lexicon: Lexicon) -> Rea
                 last,
                 factor=reading.factor if last.factor is None else last.factor,
                 amount=reading.amount if last.amount is None else last.amount,
+                note="; ".join(filter(None, [last.note, f"as strong as “{reading.clause.text}” says"])),
             )
             heard[position] = replace(before, wishes=(*before.wishes[:-1], told))
             return replace(reading, factor=None, amount=None)
