@@ -59,6 +59,7 @@ def test_what_cannot_be_done_is_refused() -> None:
         ("soften the contrast", {"contrast": -1}),
         ("the picture is dull", {"saturation": 1}),
         ("it's a bit washed out", {"contrast": 1, "saturation": 1}),
+        ("the colours look washed out", {"contrast": 1, "saturation": 1}),
         ("it is flat", {"contrast": 1, "saturation": 1}),
         ("it's muddy", {"contrast": 1, "saturation": 1}),
         ("it's overexposed and blurry", {"brightness": -1, "sharpen": 1}),

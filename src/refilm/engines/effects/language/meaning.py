@@ -415,7 +415,10 @@ def _cure(piece: Piece, lexicon: Lexicon) -> Piece:
 
 def finds_fault(clause: Clause) -> bool:
     """Whether a clause says what is wrong with the clip, and not what it should be."""
-    said = clause.has("states") or (any(piece.value in _IT_IS for piece in clause.pieces) and not clause.has("aspect"))
+    # "The colours look dull": the verb after one that looks so.
+    look = any(before.kind == "aspect" and piece.value == "look" for before, piece in pairwise(clause.pieces))
+    it_is = not clause.has("aspect") and any(piece.value in _IT_IS for piece in clause.pieces)
+    said = clause.has("states") or look or it_is
     wished = any(piece.kind == "filler" and _WISHING & set(str(piece.value).split()) for piece in clause.pieces)
     faulty = any(piece.cure for piece in clause.pieces)
     return faulty and said and not wished and clause.verbless and not clause.has("simile", "style")
