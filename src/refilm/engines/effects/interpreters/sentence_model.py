@@ -91,8 +91,8 @@ class SentenceModel:
         for layer in range(self.layers):
             states = self._layer(f"encoder.layer.{layer}", states)
         pooled = states[:, 0] if self.first else states.mean(axis=1)
-        unit: Array = pooled / np.maximum(np.linalg.norm(pooled, axis=1, keepdims=True), np.float32(1e-12))
-        return unit
+        unit = pooled / np.maximum(np.linalg.norm(pooled, axis=1, keepdims=True), np.float32(1e-12))
+        return np.asarray(unit, np.float32)
 
     def _embedded(self, tokens: NDArray[np.int64]) -> Array:
         words = self.weights["embeddings.word_embeddings.weight"][tokens]
@@ -128,8 +128,8 @@ class SentenceModel:
     def _normalised(self, name: str, states: Array) -> Array:
         centred = states - states.mean(axis=-1, keepdims=True)
         spread = np.sqrt(np.square(centred).mean(axis=-1, keepdims=True) + self.epsilon)
-        scaled: Array = centred / spread * self.weights[f"{name}.weight"] + self.weights[f"{name}.bias"]
-        return scaled
+        scaled = centred / spread * self.weights[f"{name}.weight"] + self.weights[f"{name}.bias"]
+        return np.asarray(scaled, np.float32)
 
 
 def read_safetensors(path: Path) -> dict[str, Array]:
