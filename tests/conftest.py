@@ -47,7 +47,7 @@ def bunny() -> Path:
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[str]:
-    """The URL of a real PostgreSQL server's administrator; the server is this session's own, from a wheel."""
+    """The URL of a real PostgreSQL server's administrator; the tests start and stop it, from a wheel."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it complains where the system has no folder for sockets, and takes /tmp
         try:
