@@ -10,6 +10,7 @@ from refilm.store.accounts import AccountRows
 from refilm.store.sendings import SendingRows
 from refilm.store.tasks import TaskRows
 from refilm.store.uploads import UploadRows
+from refilm.store.workers import WorkerRows
 
 
 class Transaction:
@@ -45,3 +46,8 @@ class Transaction:
     def uploads(self) -> UploadRows:
         """Uploads."""
         return UploadRows(self.connection)
+
+    @cached_property
+    def workers(self) -> WorkerRows:
+        """Workers."""
+        return WorkerRows(self.connection)
