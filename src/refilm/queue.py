@@ -1,18 +1,26 @@
 """The durable engine (DBOS) behind a few verbs: enqueue, step, run, schedule, close. The only importer of dbos.
 
 A workflow is one call of `body(task_id, step)`. What `step` returned is recorded, so that a workflow that is taken up
-again after a crash does not repeat it. Knows nothing of tasks beyond their ids.
+again after a crash does not repeat it. A database that is away costs nothing that was worked on: a step waits until its
+result is recorded, and work that fell between claim and thread is found and enqueued again. Knows nothing of tasks
+beyond their ids.
 """
 
 from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from contextlib import contextmanager, suppress
 from typing import Any, Protocol, TypeVar
 
 import sqlalchemy as sa
-from dbos import DBOS, DBOSClient
+from dbos import DBOS, DBOSClient, WorkflowStatus
+from dbos._context import assert_current_dbos_context
+from dbos._error import DBOSWorkflowConflictIDError
+from dbos._migration import get_migration_versions, get_sqlite_migration_versions
 
 from refilm.errors import Unavailable
 
@@ -29,10 +37,54 @@ WORKFLOW = "refilm_task"
 POLL_SECONDS = 0.25
 
 
+#: How long a step waits before it tries again to record its result in a database that is away.
+RECORD_SECONDS = 1.0
+
+#: How often a process looks for work that it claimed and does not do. Work is stray if two looks in a row find it so.
+STRAY_SECONDS = 10.0
+
+#: SQLSTATE classes of a PostgreSQL that is there and cannot work: lost connections, full, shutting down, broken disk.
+_AWAY_STATES = ("08", "53", "57P", "58", "25P03")
+#: The same of SQLite, which has only words.
+_AWAY_WORDS = ("is full", "disk i/o", "no space left", "unable to open")
+
+
+class Away(Unavailable):
+    """The durable engine's database is away, or has no room."""
+
+
+def told_as_away(context: sa.engine.ExceptionContext) -> Away | None:
+    """An `Away` in the place of a driver's error that means so; None leaves the error as it is.
+
+    The durable engine repeats some such errors by itself, sleeping up to a minute and a half between two tries and
+    deaf to a stop, and takes the rest (a missing socket, a full file) for the end of a workflow. What it does not know
+    it raises at once, and we wait.
+    """
+    error = context.sqlalchemy_exception
+    if context.is_pre_ping or not isinstance(error, sa.exc.OperationalError | sa.exc.InterfaceError):
+        return None
+    if context.is_disconnect or _means_away(context.original_exception):
+        return Away("The database cannot be reached or written at the moment.")
+    return None
+
+
+def _means_away(error: BaseException) -> bool:
+    if hasattr(error, "sqlstate"):  # None: told by the client's side, of a connection that came to nothing
+        return error.sqlstate is None or str(error.sqlstate).startswith(_AWAY_STATES)
+    return any(words in str(error).lower() for words in _AWAY_WORDS)
+
+
 class Interrupted(BaseException):
     """The process is about to end: leave the workflow as it is, to be taken up at the next start.
 
     Not an Exception, because the durable engine records every Exception as the workflow's end.
+    """
+
+
+class Overtaken(BaseException):
+    """Somebody else was given this workflow, because we seemed dead: leave it to them, without a trace.
+
+    Not an Exception, for the same reason as `Interrupted`.
     """
 
 
@@ -43,9 +95,37 @@ class Step(Protocol):
         """Run `work(*arguments)`; both the result and an error must survive pickling."""
 
 
-def checkpointed(name: str, work: Callable[..., T], *arguments: Any) -> T:
-    """The durable engine's own step."""
-    return DBOS.run_step({"name": name}, work, *arguments)
+def once(work: Callable[[], T]) -> Callable[[], T]:
+    """`work`, done at the first call; later calls give the same result or error. What is no Exception is not kept."""
+    outcome: Future[T] = Future()
+
+    def kept() -> T:
+        if not outcome.done():
+            try:
+                outcome.set_result(work())
+            except Exception as error:
+                outcome.set_exception(error)
+        return outcome.result()
+
+    return kept
+
+
+def make_tables(engine: sa.Engine) -> None:
+    """Make the durable engine's tables, or bring them up to date. A queue that runs does so too, if it may."""
+    DBOS.migrate(engine.url.render_as_string(hide_password=False))
+
+
+def check_tables(engine: sa.Engine) -> None:
+    """Raises Unavailable where the durable engine's tables are missing or of an older version of it."""
+    if engine.dialect.name == "sqlite":
+        stands, needed = get_sqlite_migration_versions(engine)
+    else:
+        stands, needed = get_migration_versions(engine, "dbos", use_listen_notify=True)
+    if stands < needed:
+        raise Unavailable(
+            f"The tables of the durable queue are {'of an older version' if stands else 'missing'}. "
+            "Run `refilm db upgrade`, or start a server whose role may change the schema."
+        )
 
 
 class Queue:
@@ -59,11 +139,16 @@ class Queue:
         pools: how many tasks of each pool run at once in this process; none where empty.
         """
         self._engine = engine
+        sa.event.listen(engine, "handle_error", told_as_away)
         self._executor_id = executor_id
         self._pools = {name: slots for name, slots in pools.items() if slots > 0}
         self._client: DBOSClient | None = None
         self._timers: list[threading.Event] = []
         self._complete = threading.Event()
+        self._stopping = threading.Event()
+        self._at_work: Counter[str] = Counter()
+        self._counting = threading.Lock()
+        self._suspects: frozenset[tuple[str, int | None]] = frozenset()
         self._running = False
 
     def run(self, body: Callable[[str, Step], None]) -> None:
@@ -92,7 +177,8 @@ class Queue:
         def task_workflow(task_id: str) -> None:
             # Interrupted work resumes inside launch(), and a task that ends enqueues others.
             self._complete.wait()
-            body(task_id, checkpointed)
+            with self._counted(task_id):
+                body(task_id, self._step)
 
         DBOS.listen_queues(list(self._pools))
         DBOS.launch()
@@ -102,6 +188,62 @@ class Queue:
             )
         self._client = DBOSClient(system_database_engine=self._engine, application_name="refilm")
         self._complete.set()
+        self.schedule(STRAY_SECONDS, self.resume_strays, "strays")
+
+    def _step(self, name: str, work: Callable[..., T], *arguments: Any) -> T:
+        """The durable engine's own step, asked again until the result is recorded; the work is done once."""
+        context, kept = assert_current_dbos_context(), once(lambda: work(*arguments))
+        number = context.function_id
+        while True:
+            try:
+                return DBOS.run_step({"name": name}, kept)
+            except DBOSWorkflowConflictIDError as lost:
+                raise Overtaken from lost
+            except Away as away:
+                logger.warning("a step cannot be recorded, trying again: %s: %s", name, away)
+                context.function_id = number  # the same step, not the next one
+                if self._stopping.wait(RECORD_SECONDS):
+                    raise Interrupted from away
+
+    @contextmanager
+    def _counted(self, task_id: str) -> Iterator[None]:
+        """Note what is at work here. A workflow that was taken from us and came back is here twice."""
+        with self._counting:
+            self._at_work[task_id] += 1
+        try:
+            yield
+        finally:
+            with self._counting:
+                self._at_work -= Counter((task_id,))  # drops what comes to nothing
+
+    def resume_strays(self) -> int:
+        """Enqueue again what this process claimed and does not do, as at the last call. Returns how much that was.
+
+        A claim whose answer was lost, and an end that could not be recorded, leave such work. A claim that is just
+        being handed to a thread looks the same, but not twice.
+        """
+        found = [work for work in self._claimed() if work.workflow_id not in self._at_work]
+        strays = [work for work in found if (work.workflow_id, work.dequeued_at) in self._suspects]
+        self._suspects = frozenset((work.workflow_id, work.dequeued_at) for work in found)
+        self._resume(strays)
+        return len(strays)
+
+    def _claimed(self) -> list[WorkflowStatus]:
+        """What stands in the database as being done by this process."""
+        assert self._client is not None
+        return self._client.list_workflows(
+            status="PENDING", executor_id=self._executor_id, name=WORKFLOW, load_input=False, load_output=False
+        )
+
+    def _resume(self, works: Sequence[WorkflowStatus]) -> None:
+        """Enqueue again, each in its own pool."""
+        assert self._client is not None
+        by_pool: defaultdict[str, list[str]] = defaultdict(list)
+        for work in works:
+            by_pool[work.queue_name or ""].append(work.workflow_id)
+        for pool, ids in by_pool.items():
+            logger.info("enqueued again: %s", " ".join(ids))
+            self._client.resume_workflows(ids, queue_name=pool or None)
 
     def enqueue(self, connection: sa.Connection, task_id: str, pool: str) -> None:
         """Hand a task to a pool, in the caller's transaction. The same id again is the same work."""
@@ -132,20 +274,32 @@ class Queue:
             while not stop.wait(seconds):
                 try:
                     work()
+                except Unavailable as away:
+                    logger.warning("scheduled work waits for its next turn: %s: %s", name, away)
                 except Exception:
                     logger.exception("scheduled work failed: %s", name)
 
         threading.Thread(target=loop, name=f"refilm-{name}", daemon=True).start()
 
+    def interrupt(self) -> None:
+        """Let no step wait any longer for a database that is away."""
+        self._stopping.set()
+
     def close(self, seconds: int = 0) -> None:
-        """Stop taking work and give what runs `seconds` to end. What does not is resumed at the next start."""
+        """Claim nothing more and give what runs `seconds` to end. What does not is left to whoever resumes it.
+
+        What ended by `Interrupted` is on the queue again when this returns, for others and for the next start.
+        """
         for stop in self._timers:
             stop.set()
-        if self._client is not None:
-            self._client.destroy()
-            self._client = None
         if self._running:
             self._running = False
             DBOS.destroy(destroy_registry=True, workflow_completion_timeout_sec=seconds)
             self._only_one.release()
+        self._stopping.set()
+        if self._client is not None:
+            with suppress(Away):  # then the next start finds it, or the sweep of another process
+                self._resume([work for work in self._claimed() if work.workflow_id not in self._at_work])
+            self._client.destroy()
+            self._client = None
         self._engine.dispose()
