@@ -33,7 +33,7 @@ from refilm.runner.process import Runner
 from refilm.service import Service, Terms
 from refilm.store.base import Store
 from refilm.store.sql import Transaction
-from refilm.store.sqlite import SqliteStore, shared_engine
+from refilm.store.sqlite import SqliteStore, shared_engine, upgrade_file
 from refilm.telemetry import metrics_registry
 from refilm.uploads import Probe, UploadRules, Uploads
 
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from refilm.api.settings import ApiSettings
     from refilm.assets.fetch import Fetcher
     from refilm.queue import Queue
+    from refilm.store.schema import Schema
     from refilm.workflow import Interpret, Workflow
 
 #: The pool of engines that run in child processes of this machine.
@@ -69,11 +70,16 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
+def sqlite_file(settings: Settings) -> Path:
+    """Where the rows are, if no database is named. Its folder is made where it is missing."""
+    settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return settings.data / "refilm.sqlite"
+
+
 def open_store(settings: Settings) -> Store:
     """The rows: of the database that the settings name, else of the data folder, which is made where it is missing."""
-    settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
     if settings.database_url is None:
-        return SqliteStore(settings.data / "refilm.sqlite")
+        return SqliteStore(sqlite_file(settings))
     from refilm.store.postgres import PostgresStore
 
     return PostgresStore(settings.database_url.get_secret_value())
@@ -84,18 +90,69 @@ def open_served_store(settings: Settings) -> tuple[Store, sa.Engine]:
 
     Raises Unavailable.
     """
-    store = open_store(settings)
     if settings.database_url is None:
-        return store, shared_engine(settings.data / "refilm.sqlite")
-    from refilm.store.postgres import PostgresStore, postgres_engine
+        upgrade_file(sqlite_file(settings))  # the lock on the folder says that nobody works with the old schema
+        return open_store(settings), queue_engine(settings)
+    from refilm.store.postgres import PostgresStore
 
+    store = open_store(settings)
     assert isinstance(store, PostgresStore)
     try:
         store.claim()
     except BaseException:
         store.close()
         raise
-    return store, postgres_engine(settings.database_url.get_secret_value(), QUEUE_CONNECTIONS)
+    return store, queue_engine(settings)
+
+
+def queue_engine(settings: Settings) -> sa.Engine:
+    """An engine on the database of the rows, for the durable queue."""
+    if settings.database_url is None:
+        return shared_engine(sqlite_file(settings))
+    from refilm.store.postgres import postgres_engine
+
+    return postgres_engine(settings.database_url.get_secret_value(), QUEUE_CONNECTIONS)
+
+
+def upgrade_schema(settings: Settings) -> Schema:
+    """Bring the database to what this Refilm needs, the durable queue's tables too; returns where it stood.
+
+    Raises Unavailable, also where a server works on the data folder.
+    """
+    from refilm.queue import make_tables
+
+    with ExitStack() as held:
+        if settings.database_url is None:
+            file = sqlite_file(settings)
+            held.enter_context(lock_data(settings.data))
+            found = upgrade_file(file)
+        else:
+            from refilm.store.postgres import upgrade_database
+
+            found = upgrade_database(settings.database_url.get_secret_value())
+        engine = queue_engine(settings)
+        held.callback(engine.dispose)
+        make_tables(engine)
+    return found
+
+
+def check_schema(settings: Settings) -> str:
+    """The revision that the database stands at, if it is all that this Refilm needs.
+
+    Raises Unavailable with what to do where it is not. Changes nothing.
+    """
+    from refilm.queue import check_tables
+    from refilm.store.schema import check
+
+    if settings.database_url is None and not (settings.data / "refilm.sqlite").exists():
+        raise Unavailable(f"There is no database in {settings.data} yet. Start a server, or run `refilm db upgrade`.")
+    engine = queue_engine(settings)
+    try:
+        revision = check(engine)
+        check_tables(engine)
+    finally:
+        engine.dispose()
+    return revision
 
 
 @contextmanager

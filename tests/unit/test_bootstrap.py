@@ -66,7 +66,7 @@ def test_a_foreign_schema_is_refused_and_nothing_stays_locked(tmp_path: Path):
     """A database of another version is refused; the lock and the file are let go."""
     SqliteStore(tmp_path / "refilm.sqlite").close()
     store = SqliteStore(tmp_path / "refilm.sqlite")
-    store.write(lambda tx: tx.connection.exec_driver_sql("PRAGMA user_version=77")).result(10)
+    store.write(lambda tx: tx.connection.exec_driver_sql("UPDATE alembic_version SET version_num = '77'")).result(10)
     store.close()
 
     for _ in range(2):

@@ -15,9 +15,9 @@ import sqlalchemy as sa
 
 from refilm.domain.task import Task
 from refilm.errors import Unavailable
+from refilm.store import schema
 from refilm.store.faults import translated
 from refilm.store.sql import Transaction
-from refilm.store.tables import SCHEMA_VERSION, metadata
 from refilm.store.tasks import SELECT_TASK, task_of
 
 T = TypeVar("T")
@@ -29,8 +29,6 @@ CONNECT_SECONDS, POOL_SECONDS = 5, 5
 TRIES = 5
 #: serialization_failure, deadlock_detected, and unique_violation, which a second look turns into an answer.
 _LOST = frozenset({"40001", "40P01", "23505"})
-
-_VERSION = sa.Table("refilm_schema", sa.MetaData(), sa.Column("version", sa.Integer, nullable=False))
 
 
 def postgres_engine(url: str, connections: int) -> sa.Engine:
@@ -46,6 +44,18 @@ def postgres_engine(url: str, connections: int) -> sa.Engine:
     )
 
 
+def upgrade_database(url: str) -> schema.Schema:
+    """Bring a database to the schema that this Refilm needs; returns where it stood. Raises Unavailable."""
+    engine = postgres_engine(url, 1)
+    try:
+        with engine.begin() as connection:
+            return schema.upgrade(connection)
+    except sa.exc.SQLAlchemyError as error:
+        raise translated(error) from error
+    finally:
+        engine.dispose()
+
+
 class PostgresStore:
     """Rows in one PostgreSQL database. See `refilm.store.base.Store` for what is promised."""
 
@@ -56,27 +66,13 @@ class PostgresStore:
         self._engine = postgres_engine(url, connections)
         self._snapshots = self._engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
         try:
-            self._prepare()
+            with self._engine.begin() as connection:
+                schema.prepare(connection)
         except BaseException as error:
             self._engine.dispose()
             raise translated(error) from error
         self._threads = ThreadPoolExecutor(connections, thread_name_prefix="refilm-writer")
         self._claim: sa.Connection | None = None
-
-    def _prepare(self) -> None:
-        """Make the tables of an empty database; refuse one of another schema. Several may start at once."""
-        with self._engine.begin() as connection:
-            Transaction(connection).lock("schema")
-            _VERSION.create(connection, checkfirst=True)
-            version = connection.execute(sa.select(_VERSION.c.version)).scalar_one_or_none()
-            if version is None:
-                metadata.create_all(connection)
-                connection.execute(_VERSION.insert().values(version=SCHEMA_VERSION))
-            elif version != SCHEMA_VERSION:
-                raise Unavailable(
-                    f"The database has schema {version}, this Refilm needs {SCHEMA_VERSION}: "
-                    "start the version that wrote it, or name another database."
-                )
 
     def write(self, change: Callable[[Transaction], T]) -> Future[T]:
         """Run `change` in a transaction of its own; done once it is durable. It may run again where it lost a race."""

@@ -5,6 +5,7 @@ One writer thread with group commit; reads on connections of their own. Local di
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 import time
@@ -14,16 +15,20 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
+import structlog
 from sqlalchemy.dialects import sqlite as sqlite_dialect
 
 from refilm.domain.task import Task
-from refilm.errors import Unavailable
+from refilm.errors import StorageFull
+from refilm.store import schema
+from refilm.store.faults import translated
 from refilm.store.sql import Transaction
-from refilm.store.tables import SCHEMA_VERSION, metadata
 from refilm.store.tasks import SELECT_TASK, row_of, task_of
 from refilm.store.writer import Change, GroupCommitWriter
 
 T = TypeVar("T")
+
+logger = structlog.get_logger(__name__)
 
 #: The poll's statement as text, compiled once: a poll must not pay for building SQL.
 TASK_SQL = str(SELECT_TASK.compile(dialect=sqlite_dialect.dialect(paramstyle="named")))
@@ -98,36 +103,65 @@ def shared_engine(path: Path) -> sa.Engine:
     return engine
 
 
+def upgrade_file(path: Path) -> schema.Schema:
+    """Bring a file to the schema that this Refilm needs; returns where it stood. For who holds the folder's lock.
+
+    A file that is changed is copied first: `refilm.sqlite.before-0002` beside it. Raises Unavailable, StorageFull.
+    """
+    engine = writing_engine(path)
+    try:
+        with engine.begin() as connection:
+            found = schema.schema_of(connection)
+        if found.is_behind:
+            copy_file(engine, path.with_name(f"{path.name}.before-{schema.HEAD}"))
+        with engine.connect() as connection:
+            # The pragma says nothing within a transaction, and asking for the bare connection begins none.
+            connection.connection.dbapi_connection.execute("PRAGMA foreign_keys=OFF")  # type: ignore[union-attr]
+            with connection.begin():
+                return schema.upgrade(connection)
+    except sa.exc.SQLAlchemyError as error:
+        raise translated(error) from error
+    finally:
+        engine.dispose()
+
+
+def copy_file(engine: sa.Engine, to: Path) -> None:
+    """Copy the rows of a database into a file of their own, in the place of an older copy. It appears whole."""
+    new = to.with_name(to.name + ".new")
+    new.unlink(missing_ok=True)
+    bare = engine.raw_connection()
+    try:
+        bare.cursor().execute("VACUUM INTO ?", (str(new),))
+    except sqlite3.Error as error:
+        new.unlink(missing_ok=True)
+        raise StorageFull(f"The copy of the rows before their upgrade, {to}, cannot be written: {error}.") from error
+    finally:
+        bare.close()
+    with new.open("rb") as file:
+        os.fsync(file.fileno())
+    new.rename(to)
+    logger.info("rows copied before their upgrade", copy=str(to), bytes=to.stat().st_size)
+
+
 class SqliteStore:
     """Rows in one SQLite file. See `refilm.store.base.Store` for what is promised."""
 
     quick = True
 
     def __init__(self, path: Path) -> None:
+        """Open the file, and make the tables of a new one. Raises Unavailable where its schema is another."""
         self._path = path
         self._writing = writing_engine(path)
         self._reading = reading_engine(path)
         try:
-            self._prepare()
+            with self._writing.begin() as connection:
+                schema.prepare(connection)
         except BaseException:
             self._writing.dispose()
             raise
         self._writer = GroupCommitWriter(self._writing)
         self._local = threading.local()
         self._open: list[sqlite3.Connection] = []
-
-    def _prepare(self) -> None:
-        """Make the tables of a new file; refuse a file of another schema."""
-        with self._writing.begin() as connection:
-            version = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
-            if version == 0:
-                metadata.create_all(connection)
-                connection.exec_driver_sql(f"PRAGMA user_version={SCHEMA_VERSION}")
-            elif version != SCHEMA_VERSION:
-                raise Unavailable(
-                    f"{self._path} has schema {version}, this Refilm needs {SCHEMA_VERSION}: "
-                    "start the version that wrote it, or point --data at another folder."
-                )
 
     def write(self, change: Callable[[Transaction], T]) -> Future[T]:
         """Run `change` in a transaction; done once it is on disk."""

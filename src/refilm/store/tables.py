@@ -1,11 +1,11 @@
-"""The schema. Times are seconds since the epoch; JSON is text, so that both databases read it alike."""
+"""The schema. Times are seconds since the epoch; JSON is text, so that both databases read it alike.
+
+What changes here needs a revision in `migrations`, and its number in `schema.REVISIONS`.
+"""
 
 from __future__ import annotations
 
 import sqlalchemy as sa
-
-#: Raised by one with every change of the schema; a database of another number is refused.
-SCHEMA_VERSION = 2
 
 metadata = sa.MetaData()
 

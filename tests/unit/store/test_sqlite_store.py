@@ -17,7 +17,6 @@ import sqlalchemy as sa
 from refilm.domain.account import Account
 from refilm.errors import StorageFull, Unavailable
 from refilm.store.sqlite import SqliteStore, reading_engine, shared_engine, writing_engine
-from refilm.store.tables import SCHEMA_VERSION
 
 KILL_ROUNDS = Path(__file__).with_name("kill_rounds.py")
 
@@ -182,22 +181,6 @@ def test_a_locked_database_is_unavailable(store, tmp_path, new_task):
 
     store.insert_task(task).result(10)
     assert store.task(task.id) == task
-
-
-def test_a_file_of_another_schema_is_refused_untouched(tmp_path):
-    """A database that another version wrote is not opened, and the sentence says what to do."""
-    path = tmp_path / "refilm.sqlite"
-    SqliteStore(path).close()
-    with sqlite3.connect(path) as other:
-        other.execute(f"PRAGMA user_version={SCHEMA_VERSION + 1}")
-    other.close()
-
-    with pytest.raises(Unavailable, match=rf"schema {SCHEMA_VERSION + 1}, .* needs {SCHEMA_VERSION}: .*--data"):
-        SqliteStore(path)
-
-    with sqlite3.connect(path) as other:
-        assert other.execute("PRAGMA user_version").fetchone() == (SCHEMA_VERSION + 1,)
-    other.close()
 
 
 def test_rows_outlive_the_store(tmp_path, new_task):

@@ -1,0 +1,1 @@
+"""The revisions. Each says in its docstring what it changes and why."""
