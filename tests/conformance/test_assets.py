@@ -1,4 +1,7 @@
-"""What every place for assets promises. Another implementation joins by one more entry in PLACES."""
+"""What every place for assets promises. Another implementation joins by one more entry in PLACES.
+
+The bucket is a real S3 server's.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +13,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from refilm.assets.base import Assets, InvalidKey, check_key
-from refilm.assets.local import LocalAssets
+from refilm.assets.s3 import SINGLE_BYTES
+from refilm.bootstrap import open_assets
+from refilm.config import Settings
 from refilm.errors import NotFound
 
-PLACES = {"local": lambda folder: LocalAssets(folder / "assets")}
+#: By name: what the settings of a place are.
+PLACES = {
+    "local": lambda request, folder: {},
+    "shared folder": lambda request, folder: {"assets_url": (folder / "shared").as_uri()},
+    "bucket": lambda request, folder: request.getfixturevalue("s3_settings"),
+}
 
 BAD_KEYS = [
     *("", "/", "/a", "a/", "a//b", ".", "..", "../a", "a/..", "a/../b", "a/./b", ".hidden", "a/.b", ".scratch/x"),
@@ -23,8 +33,8 @@ BAD_KEYS = [
 
 @pytest.fixture(params=sorted(PLACES))
 def assets(request, tmp_path) -> Assets:
-    """One place for assets of each kind."""
-    return PLACES[request.param](tmp_path)
+    """One place for assets of each kind, as the settings open it."""
+    return open_assets(Settings(data=tmp_path / "data", **PLACES[request.param](request, tmp_path)))
 
 
 def break_off(assets: Assets, key: str, content: bytes) -> None:
@@ -95,24 +105,85 @@ def test_failed_write_leaves_nothing(assets):
 
 
 def test_failed_write_keeps_what_was_there(assets):
-    """A replacement that fails loses nothing."""
-    put(assets, "a", b"old")
+    """A second write that fails loses nothing."""
+    put(assets, "a", b"first")
 
     with pytest.raises(ZeroDivisionError):
-        break_off(assets, "a", b"new")
+        break_off(assets, "a", b"second")
 
-    assert get(assets, "a") == b"old"
+    assert get(assets, "a") == b"first"
 
 
-def test_replacement_is_one_step(assets):
-    """Who has the old asset open keeps it; who opens it later gets the new one."""
-    put(assets, "a", b"old")
+@pytest.mark.parametrize("size", [6, SINGLE_BYTES + 1], ids=["small", "large"])
+def test_the_first_asset_under_a_key_stays(assets, size):
+    """An asset never changes: what another attempt writes under the same key is dropped, however large."""
+    put(assets, "a", b"first")
+
+    put(assets, "a", b"x" * size)
+
+    assert get(assets, "a") == b"first"
+    assert list(assets.keys("staging")) == []
+
+
+def test_large_asset_is_read_as_it_was_written(assets):
+    """An asset that goes in and comes out in many parts is the same, and nothing else is left of them."""
+    content = os.urandom(1 << 20) * (SINGLE_BYTES // (1 << 20) + 3) + b"end"
+
+    put(assets, "outputs/task/1.mp4", content)
+
+    assert assets.size("outputs/task/1.mp4") == len(content)
+    assert get(assets, "outputs/task/1.mp4") == content
+    assert list(assets.keys("outputs")) == ["outputs/task/1.mp4"]
+    assert list(assets.keys("staging")) == []
+
+
+def test_open_asset_outlives_its_deletion(assets):
+    """Who has an asset open can read it to its end."""
+    put(assets, "a", b"content")
 
     with assets.open("a") as file:
-        put(assets, "a", b"new and longer")
-        assert file.read() == b"old"
+        assets.delete("a")
+        assert file.read() == b"content"
 
-    assert get(assets, "a") == b"new and longer"
+
+def test_asset_is_passed_on_from_any_place(assets):
+    """A stream of an asset can be sought in and read a piece at a time."""
+    content = os.urandom(5_000_000)
+    put(assets, "a", content)
+
+    with assets.stream("a") as stream:
+        assert stream.read(3) == content[:3]
+        stream.seek(4_900_000)
+        rest = b"".join(iter(lambda: stream.read(30_000), b""))
+    with pytest.raises(NotFound):
+        assets.stream("b")
+
+    assert rest == content[4_900_000:]
+
+
+def test_copy_is_an_asset_of_its_own(assets):
+    """A copy has the same bytes and stays when the original goes; it takes nobody's place."""
+    put(assets, "a/b", b"bytes")
+    put(assets, "taken", b"others")
+
+    assets.copy("a/b", "c/d")
+    assets.copy("a/b", "taken")
+    assets.delete("a/b")
+
+    assert get(assets, "c/d") == b"bytes"
+    assert get(assets, "taken") == b"others"
+    with pytest.raises(NotFound):
+        assets.copy("a/b", "e")
+
+
+def test_keys_are_those_below_a_prefix(assets):
+    """Keys come in full, whole segments only, however many there are."""
+    keys = {f"inputs/task-{number}/video" for number in range(30)}
+    for key in (*keys, "inputs-2/task/video", "outputs/task/1.mp4"):
+        put(assets, key, b"x")
+
+    assert set(assets.keys("inputs")) == keys
+    assert list(assets.keys("nothing")) == []
 
 
 def test_deleted_asset_is_gone(assets):
@@ -146,7 +217,8 @@ def test_folder_of_assets_is_no_asset(assets):
 @pytest.mark.parametrize("key", BAD_KEYS)
 def test_bad_key_is_refused_everywhere(assets, key):
     """No door takes a key that could leave the place or hide in it."""
-    for use in (assets.open, assets.size, assets.exists, assets.delete):
+    uses = (assets.open, assets.size, assets.exists, assets.delete, assets.stream)
+    for use in (*uses, lambda key: assets.copy(key, "a"), lambda key: assets.copy("a", key)):
         with pytest.raises(InvalidKey):
             use(key)
     with pytest.raises(InvalidKey), assets.writer(key):

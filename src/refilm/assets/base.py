@@ -1,12 +1,15 @@
-"""What a place for assets is, and what a key may look like. Knows no rows, no URLs and no media."""
+"""What a place for assets is, and what a key may look like. Knows no rows and no media."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import BinaryIO, Protocol
 
+from refilm.domain.edit import MEDIA_TYPES
 from refilm.errors import NotFound
 
 MAX_KEY_LENGTH = 1000
@@ -30,21 +33,48 @@ def check_key(key: str) -> str:
     return key
 
 
-class Assets(Protocol):
-    """Bytes under keys. An asset appears whole or not at all, and stays after a power cut once `writer` has ended.
+def media_type_of(key: str) -> str:
+    """What an asset says of itself when it is sent to a client. Only outputs have a suffix, and only they are sent."""
+    return MEDIA_TYPES.get(PurePosixPath(key).suffix, "application/octet-stream")
 
-    Every method raises InvalidKey for a key that `check_key` refuses. All of them block.
+
+def filename_of(key: str) -> str:
+    """The name under which a client saves an asset: that of the task, with the asset's suffix."""
+    path = PurePosixPath(key)
+    return path.parent.name + path.suffix
+
+
+@dataclass(frozen=True)
+class PostForm:
+    """A form that lets a stranger store one asset: POST `fields`, and after them the part `file`, to `url`."""
+
+    url: str
+    fields: dict[str, str]
+
+
+class Assets(Protocol):
+    """Bytes under keys. An asset appears whole or not at all, stays after a power cut once `writer` has ended, and
+    never changes: the first one under a key is the one.
+
+    Every method raises InvalidKey for a key that `check_key` refuses, and Unavailable where the place cannot be
+    reached. All of them block but `url_for` and `form_for`.
     """
 
     def writer(self, key: str) -> AbstractContextManager[BinaryIO]:
         """An empty file, opened for reading and writing and with a descriptor, that becomes the asset on clean exit.
 
-        An existing asset is replaced in one step; who has it open keeps the old bytes. After an exception nothing is
-        left. Raises StorageFull, also for a write inside the block that found no room.
+        Where there is such an asset already, that one stays and what was written is dropped. After an exception
+        nothing is left. Raises StorageFull, also for a write inside the block that found no room.
         """
 
     def open(self, key: str) -> BinaryIO:
-        """The asset as a regular local file opened for reading. Raises NotFound."""
+        """The asset as a regular local file opened for reading. Raises NotFound, StorageFull."""
+
+    def stream(self, key: str) -> BinaryIO:
+        """The asset opened to be read and sought in, for passing it on; it may lack a descriptor. Raises NotFound."""
+
+    def copy(self, key: str, to: str) -> None:
+        """The same bytes under another key too. An asset that is there already stays. Raises NotFound."""
 
     def size(self, key: str) -> int:
         """Bytes. Raises NotFound."""
@@ -60,3 +90,12 @@ class Assets(Protocol):
 
     def free_bytes(self) -> int | None:
         """Room left, or None where nobody can tell."""
+
+    def url_for(self, key: str, seconds: int) -> str | None:
+        """A URL that gives this asset to anybody for so long, or None where the place cannot be asked by strangers."""
+
+    def form_for(self, key: str, seconds: int, sizes: tuple[int, int]) -> PostForm | None:
+        """A form that takes one file of so many bytes (least, most) for so long, or None where the place has none.
+
+        What arrives by it appears whole, but may be replaced by whoever has the form until the time is over.
+        """

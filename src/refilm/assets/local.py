@@ -1,4 +1,4 @@
-"""Assets as files below one folder: written in a scratch folder of the same file system, synced, then renamed.
+"""Assets as files below one folder: written in a scratch folder of the same file system, synced, then linked.
 
 Knows nothing of tasks or links. Several processes may share a folder. A scratch file is locked while it is written, so
 a sweep tells the leftovers of a killed process from the work of a living one without asking the clock.
@@ -19,7 +19,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from refilm.assets.base import InvalidKey, check_key
+from refilm.assets.base import InvalidKey, PostForm, check_key
 from refilm.errors import NotFound, StorageFull
 
 _SCRATCH = ".scratch"
@@ -34,12 +34,16 @@ _PUBLISH_TRIES = 10
 class LocalAssets:
     """Assets below `root`, which is made if absent. Files are 0600 and folders 0700."""
 
-    def __init__(self, root: Path) -> None:
-        """Opens the folder and sweeps what killed writers left in it."""
+    def __init__(self, root: Path, *, sweep_after: timedelta = _NO_TIME) -> None:
+        """Opens the folder and sweeps what killed writers left in it.
+
+        sweep_after: how long a scratch file lay untouched before that; where machines share the folder, some file
+        systems do not tell one of them of the locks of another.
+        """
         self._root = root
         self._scratch = root / _SCRATCH
         _make_folders(self._scratch)
-        self.sweep_scratch()
+        self.sweep_scratch(sweep_after)
 
     @contextmanager
     def writer(self, key: str) -> Iterator[BinaryIO]:
@@ -68,6 +72,24 @@ class LocalAssets:
             os.close(descriptor)
             raise _not_found(key)
         return os.fdopen(descriptor, "rb")
+
+    def stream(self, key: str) -> BinaryIO:
+        """See `Assets.stream`."""
+        return self.open(key)
+
+    def copy(self, key: str, to: str) -> None:
+        """See `Assets.copy`. Costs no room: an asset never changes, so two names may share its bytes."""
+        source, target = self._path(key), self._path(to)
+        self.size(key)
+        with _found(key):
+            self._publish(source, target)
+
+    def url_for(self, key: str, seconds: int) -> None:
+        """None: nobody asks a folder for anything."""
+
+    def form_for(self, key: str, seconds: int, sizes: tuple[int, int]) -> PostForm | None:
+        """None: nobody sends a folder anything."""
+        return None
 
     def size(self, key: str) -> int:
         """See `Assets.size`."""
@@ -126,19 +148,22 @@ class LocalAssets:
                 return cast(BinaryIO, os.fdopen(descriptor, "w+b")), path
             os.close(descriptor)
 
-    def _publish(self, scratch: Path, target: Path) -> None:
-        """Rename into place and sync the folder, so that the name survives a power cut as the bytes do."""
+    def _publish(self, source: Path, target: Path) -> None:
+        """Give the file a second name, unless that is taken, and sync the folder: the name survives a power cut."""
         for tries_left in reversed(range(_PUBLISH_TRIES)):
             try:
                 _make_folders(target.parent)
-                scratch.rename(target)
+                with contextlib.suppress(FileExistsError):  # the first one stays
+                    target.hardlink_to(source)
+                if target.is_dir():
+                    raise _key_of_a_folder()
                 _sync_folder(target.parent)
                 break
             except FileNotFoundError:
                 if not tries_left:
                     raise
-            except (NotADirectoryError, IsADirectoryError) as error:
-                raise InvalidKey("One asset's key cannot be the folder of another's.") from error
+            except NotADirectoryError as error:
+                raise _key_of_a_folder() from error
 
 
 @contextmanager
@@ -161,6 +186,10 @@ def _found(key: str) -> Iterator[None]:
         if error.errno in _ABSENT:
             raise _not_found(key) from error
         raise
+
+
+def _key_of_a_folder() -> InvalidKey:
+    return InvalidKey("One asset's key cannot be the folder of another's.")
 
 
 def _not_found(key: str) -> NotFound:
