@@ -14,10 +14,12 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
+import dbos
 import sqlalchemy as sa
-from dbos import DBOS, DBOSClient, WorkflowStatus
+from dbos import DBOS, DBOSClient
 from dbos._context import assert_current_dbos_context
 from dbos._error import DBOSWorkflowConflictIDError
 from dbos._migration import get_migration_versions, get_sqlite_migration_versions
@@ -88,6 +90,20 @@ class Overtaken(BaseException):
     """
 
 
+@dataclass(frozen=True)
+class Work:
+    """A task in the durable engine, not ended. contract: whose steps it follows.  worker: who claimed it, and when.
+
+    Without a worker it stands in line; then `claimed_at` says nothing.
+    """
+
+    task_id: str
+    pool: str
+    contract: str
+    worker: str | None
+    claimed_at: int | None
+
+
 class Step(Protocol):
     """Runs a function once: its result is recorded and given again when the workflow is taken up anew."""
 
@@ -149,6 +165,7 @@ class Queue:
         self._at_work: Counter[str] = Counter()
         self._counting = threading.Lock()
         self._suspects: frozenset[tuple[str, int | None]] = frozenset()
+        self._claiming: list[tuple[dbos.Queue, int]] = []
         self._running = False
 
     def run(self, body: Callable[[str, Step], None]) -> None:
@@ -161,7 +178,7 @@ class Queue:
                 "There is one server in this process already, and there can be no second: close it first."
             )
         self._running = True
-        DBOS(
+        engine = DBOS(
             config={
                 "name": "refilm",
                 "system_database_url": self._engine.url.render_as_string(hide_password=False),
@@ -180,12 +197,15 @@ class Queue:
             with self._counted(task_id):
                 body(task_id, self._step)
 
-        DBOS.listen_queues(list(self._pools))
-        DBOS.launch()
+        DBOS.listen_queues([])
+        # Not `DBOS.register_queue`, which writes the slots into the database: the process that started last would set
+        # those of all others. Such a queue is this process's own.
         for name, slots in self._pools.items():
-            DBOS.register_queue(
-                name, worker_concurrency=slots, polling_interval_sec=POLL_SECONDS, on_conflict="always_update"
+            claiming = engine._registry._register_internal_queue(
+                name, worker_concurrency=slots, polling_interval_sec=POLL_SECONDS
             )
+            self._claiming.append((claiming, slots))
+        DBOS.launch()
         self._client = DBOSClient(system_database_engine=self._engine, application_name="refilm")
         self._complete.set()
         self.schedule(STRAY_SECONDS, self.resume_strays, "strays")
@@ -222,28 +242,48 @@ class Queue:
         A claim whose answer was lost, and an end that could not be recorded, leave such work. A claim that is just
         being handed to a thread looks the same, but not twice.
         """
-        found = [work for work in self._claimed() if work.workflow_id not in self._at_work]
-        strays = [work for work in found if (work.workflow_id, work.dequeued_at) in self._suspects]
-        self._suspects = frozenset((work.workflow_id, work.dequeued_at) for work in found)
-        self._resume(strays)
+        found = [work for work in self._claimed() if work.task_id not in self._at_work]
+        strays = [work for work in found if (work.task_id, work.claimed_at) in self._suspects]
+        self._suspects = frozenset((work.task_id, work.claimed_at) for work in found)
+        self.resume(strays)
         return len(strays)
 
-    def _claimed(self) -> list[WorkflowStatus]:
+    def _claimed(self) -> list[Work]:
         """What stands in the database as being done by this process."""
-        assert self._client is not None
-        return self._client.list_workflows(
-            status="PENDING", executor_id=self._executor_id, name=WORKFLOW, load_input=False, load_output=False
-        )
+        return self._listed(status="PENDING", executor_id=self._executor_id)
 
-    def _resume(self, works: Sequence[WorkflowStatus]) -> None:
-        """Enqueue again, each in its own pool."""
+    def in_flight(self) -> list[Work]:
+        """Everything that was enqueued and has not ended, whoever does it."""
+        return self._listed(status=["ENQUEUED", "PENDING"])
+
+    def _listed(self, **wanted: Any) -> list[Work]:
+        assert self._client is not None
+        found = self._client.list_workflows(name=WORKFLOW, load_input=False, load_output=False, **wanted)
+        return [
+            Work(
+                work.workflow_id,
+                work.queue_name or "",
+                work.app_version or "",
+                work.executor_id if work.status == "PENDING" else None,
+                work.dequeued_at,
+            )
+            for work in found
+        ]
+
+    def resume(self, works: Sequence[Work]) -> None:
+        """Put back into line, each in its own pool, what somebody claimed who does it no more."""
         assert self._client is not None
         by_pool: defaultdict[str, list[str]] = defaultdict(list)
         for work in works:
-            by_pool[work.queue_name or ""].append(work.workflow_id)
+            by_pool[work.pool].append(work.task_id)
         for pool, ids in by_pool.items():
             logger.info("enqueued again: %s", " ".join(ids))
             self._client.resume_workflows(ids, queue_name=pool or None)
+
+    def drain(self, on: bool = True) -> None:
+        """Claim nothing more in this process, or claim again. What runs goes on."""
+        for claiming, slots in self._claiming:
+            claiming._worker_concurrency = 0 if on else slots
 
     def enqueue(self, connection: sa.Connection, task_id: str, pool: str) -> None:
         """Hand a task to a pool, in the caller's transaction. The same id again is the same work."""
@@ -299,7 +339,7 @@ class Queue:
         self._stopping.set()
         if self._client is not None:
             with suppress(Away):  # then the next start finds it, or the sweep of another process
-                self._resume([work for work in self._claimed() if work.workflow_id not in self._at_work])
+                self.resume([work for work in self._claimed() if work.task_id not in self._at_work])
             self._client.destroy()
             self._client = None
         self._engine.dispose()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 import sqlalchemy as sa
 
 from refilm.errors import Unavailable, UnsupportedEdit
-from refilm.queue import Interrupted, Queue
+from refilm.queue import POLL_SECONDS, WORKFLOW_CONTRACT, Interrupted, Queue, Work
 from refilm.store.sqlite import shared_engine
 
 SECONDS = 30
@@ -52,6 +53,11 @@ class Floor:
         """Return once all of them have run."""
         with self.ended:
             assert self.ended.wait_for(lambda: set(task_ids) <= set(self.ran), SECONDS), dict(self.ran)
+
+    def in_flight(self, task_id: str) -> Work:
+        """What the durable engine knows of a task that has not ended."""
+        (work,) = (work for work in self.queue.in_flight() if work.task_id == task_id)
+        return work
 
     def close(self) -> None:
         """Stop working."""
@@ -211,6 +217,39 @@ def test_a_pool_runs_so_many_at_once(floor: Floor):
     floor.wait_for(*names)
 
     assert most[0] == 2
+
+
+def test_a_draining_process_claims_nothing_more(floor: Floor):
+    """What runs ends, what is enqueued stays in line under nobody's name, and is done once claiming goes on."""
+    running, go_on = threading.Event(), threading.Event()
+    floor.bodies["runs"] = lambda _: (running.set(), go_on.wait(SECONDS))
+    floor.enqueue("runs")
+    assert running.wait(SECONDS)
+
+    floor.queue.drain()
+    floor.enqueue("waits")
+    go_on.set()
+    floor.wait_for("runs")
+    time.sleep(4 * POLL_SECONDS)  # one slot is free for several looks
+
+    assert floor.in_flight("waits").worker is None
+    assert floor.ran["waits"] == 0
+
+    floor.queue.drain(False)
+    floor.wait_for("waits")
+
+
+def test_what_is_in_flight_names_who_claimed_it(floor: Floor):
+    """Work tells its pool, its contract and its worker, while it has not ended."""
+    running, go_on = threading.Event(), threading.Event()
+    floor.bodies["claimed"] = lambda _: (running.set(), go_on.wait(SECONDS))
+    floor.enqueue("claimed")
+    assert running.wait(SECONDS)
+
+    work = floor.in_flight("claimed")
+    go_on.set()
+
+    assert (work.pool, work.worker, work.contract) == ("local", "test", str(WORKFLOW_CONTRACT))
 
 
 def test_scheduled_work_repeats_and_outlives_its_errors(floor: Floor, caplog: pytest.LogCaptureFixture):
