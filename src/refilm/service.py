@@ -368,6 +368,12 @@ class Service:
             self._put_to_rest(task_id)
         return started
 
+    def start_again(self, task: Task) -> Task | None:
+        """Begin the attempt after one of ours that broke off. None where that is not ours to do any more."""
+        return self._store.write(
+            lambda tx: tx.tasks.start(task.id, self._now(), MAX_ATTEMPTS, after=task.attempt)
+        ).result()
+
     def _put_to_rest(self, task_id: str) -> None:
         """Fail a task whose attempts are used up; remove what a broken-off attempt left of one that is finished."""
         task = self._store.read(lambda tx: tx.tasks.remains(task_id))
@@ -426,29 +432,41 @@ class Service:
         self._clean(task, keep=())
         return done
 
-    def abandon(self, task: Task) -> None:
-        """Remove what an attempt left of a task that is not wanted any more."""
-        self._clean(task, keep=())
+    def abandon(self, task: Task) -> bool:
+        """Remove what an attempt left of a task that is not wanted any more. False: somebody else is at work on it."""
+        return self._clean(task, keep=())
 
-    def _clean(self, task: Task, keep: tuple[str, ...]) -> None:
+    def _clean(self, task: Task, keep: tuple[str, ...]) -> bool:
         """Remove a finished task's own inputs, and outputs of attempts that were not published.
 
-        A newer attempt of the same task may be at work: then nothing is touched.
+        A newer attempt of the same task may be at work: then nothing is touched, and the answer is False.
         """
         current = self._store.task(task.id)
         if current is not None and not current.status.is_terminal:
-            return
+            return False
         published = set(keep) | set(current.outputs if current else ())
         kind = task.request.output.format
         made = {output_key(task.id, attempt, kind) for attempt in range(1, MAX_ATTEMPTS + 1)}
         self._remove((*self._kept_inputs(task), *(made - published)))
+        return True
 
     def _remove(self, keys: Iterable[str]) -> None:
-        for key in keys:
-            self._assets.delete(key)
+        # What a bucket that is away keeps, no row names: the sweep removes it later.
+        with contextlib.suppress(Unavailable):
+            for key in keys:
+                self._assets.delete(key)
 
     def _kept_inputs(self, task: Task) -> tuple[str, ...]:
         return tuple(input_key(task.id, item.name) for item in inputs_of(task.request))
+
+
+def _tried(part: Callable[[], object]) -> str:
+    """One line about a part that we need."""
+    try:
+        part()
+    except Exception as error:
+        return f"failing: {type(error).__name__}"
+    return "ok"
 
 
 def midnight(day: date) -> datetime:

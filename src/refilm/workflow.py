@@ -1,5 +1,5 @@
 """The steps of one task: start, fetch, check, interpret, edit, finish. What a step returned is recorded and
-never repeated.
+never repeated. A step whose process broke off is taken again as the next attempt, three times in all.
 
 Runs on worker threads. Every write carries the attempt, so an attempt that was overtaken changes nothing. Knows
 nothing of HTTP, and of the engine only its name.
@@ -8,6 +8,7 @@ nothing of HTTP, and of the engine only its name.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -21,7 +22,7 @@ from refilm.assets.base import Assets
 from refilm.assets.fetch import Fetcher
 from refilm.domain.clip import ClipInfo
 from refilm.domain.edit import EditRequest, Model, ModelLimits
-from refilm.domain.task import Failure, Task
+from refilm.domain.task import MAX_ATTEMPTS, Failure, Task
 from refilm.domain.uri import UriForm, form_of, parse_upload_uri
 from refilm.errors import (
     Cancelled,
@@ -35,8 +36,8 @@ from refilm.errors import (
     UnsupportedEdit,
 )
 from refilm.intake import ASSET_SCHEME, Input, input_key, inputs_of
-from refilm.queue import Interrupted, Step
-from refilm.runner.process import Runner
+from refilm.queue import Interrupted, Overtaken, Step
+from refilm.runner.process import ERRORS, Runner
 from refilm.service import Service, output_key
 from refilm.store.base import Store
 
@@ -48,6 +49,8 @@ FETCH_TRIES = 3
 FETCH_PAUSE_SECONDS = 1.0
 #: How long to wait before a write that the database refused is tried again.
 WRITE_PAUSE_SECONDS = 2.0
+#: How long to wait before a step that broke off is taken again, times the number of attempts so far.
+RETRY_SECONDS = 1.0
 #: The least time an edit may take, however small the clip: a cold start compiles kernels.
 LEAST_EDIT_SECONDS = 120.0
 
@@ -67,6 +70,14 @@ class Allowance:
         frames = max(info.frames, float(info.duration) * float(info.frame_rate or 60))
         megapixels = info.width * info.height / 1e6
         return min(self.most, max(LEAST_EDIT_SECONDS, frames * megapixels * self.per_megapixel_frame))
+
+
+@dataclass
+class Walk:
+    """One task on its way: its steps, and the attempt that it is at."""
+
+    task: Task
+    step: Step
 
 
 #: Engine, request and a poll that may raise Cancelled, to what the engine shall know besides its options.
@@ -118,39 +129,86 @@ class Workflow:
         task = self._until_written(lambda: self._service.start(task_id))
         if task is None:
             return
-        log = logger.bind(task_id=task_id, engine=task.engine, attempt=task.attempt)
-        log.info("task started")
+        log = logger.bind(task_id=task_id, engine=task.engine)
+        log.info("task started", attempt=task.attempt)
+        walk = Walk(task, step)
         try:
-            self._walk(task, step)
-            log.info("task ended")
-        except Cancelled:
-            self._service.abandon(task)
-            log.info("task cancelled")
+            self._end(walk, log)
         except Interrupted:
-            with contextlib.suppress(
-                RefilmError
-            ):  # then the attempt counts, and the next start takes it up all the same
-                self._service.hand_back(task)
+            # If this cannot be written the attempt counts, and the next start takes the task up all the same.
+            with contextlib.suppress(RefilmError):
+                self._service.hand_back(walk.task)
             log.info("task handed back")
             raise
+
+    def _end(self, walk: Walk, log: Any) -> None:
+        """Walk to whichever end there is, and write it down."""
+        try:
+            self._walk(walk)
+            log.info("task ended")
+        except Cancelled as unwanted:
+            if not self._service.abandon(walk.task):
+                raise Overtaken from unwanted
+            log.info("task not wanted any more")
         except EditFailure as failure:
-            self._fail(task, failure)
+            self._fail(walk.task, failure)
             log.info("task failed", failure_code=failure.failure_code, notes=getattr(failure, "__notes__", []))
         except StorageFull as full:
-            self._fail(task, EngineCrash(str(full)))
+            self._fail(walk.task, EngineCrash(str(full)))
             log.error("no room for a task's files", reason=str(full))
         except Exception:
             log.exception("task broke")
-            self._fail(task, EngineCrash("Something went wrong inside the server; try again later."))
+            self._fail(walk.task, EngineCrash("Something went wrong inside the server; try again later."))
 
-    def _walk(self, task: Task, step: Step) -> None:
-        keys = step("fetch", self.fetch, task)
-        info = ClipInfo.from_json(step("check", self.check, task, keys["video"]))
-        found = step("interpret", self.interpret, task)
-        result = step("edit", self.edit, task, keys, info, found)
-        outputs, applied = (result["output"],), result["applied"]
+    def _walk(self, walk: Walk) -> None:
+        keys = walk.step("fetch", self.fetch, walk.task)
+        info = ClipInfo.from_json(self._tried(walk, "check", self.check, keys["video"]))
+        found = walk.step("interpret", self.interpret, walk.task)
+        result = self._tried(walk, "edit", self.edit, keys, info, found)
+        task, outputs, applied = walk.task, (result["output"],), result["applied"]
         if not self._until_written(lambda: self._service.succeed(task, outputs, info, applied)):
-            self._service.abandon(task)
+            raise Cancelled("The task was not wanted any more.")
+
+    def _tried(self, walk: Walk, name: str, work: Callable[..., dict[str, Any]], *arguments: Any) -> dict[str, Any]:
+        """The result of a step that is taken again, as the next attempt, when it breaks off for want of luck.
+
+        Each try is a step of its own and recorded with the way it ended. A task that is taken up later finds there how
+        far it came: it repeats no try, and counts none twice.
+        """
+        for number in itertools.count(1):
+            named = name if number == 1 else f"{name} {number}"
+            result = walk.step(named, self._or_how_it_broke_off, work, walk.task, *arguments)
+            if "broke_off" not in result:
+                return result
+            if result["broke_off"] == walk.task.attempt:  # else an attempt has begun since
+                self._next_attempt(walk, ERRORS[result["error"]], result["message"])
+        raise AssertionError("attempts are numbered")
+
+    def _or_how_it_broke_off(self, work: Callable[..., dict[str, Any]], task: Task, *arguments: Any) -> dict[str, Any]:
+        """What `work` returns, or in which attempt and how it ended where another attempt may do better."""
+        try:
+            return work(task, *arguments)
+        except EditFailure as failure:
+            if not failure.retryable:
+                raise
+            notes = getattr(failure, "__notes__", [])
+            logger.warning("attempt broke off", task_id=task.id, attempt=task.attempt, reason=str(failure), notes=notes)
+            return {"broke_off": task.attempt, "error": type(failure).__name__, "message": str(failure)}
+
+    def _next_attempt(self, walk: Walk, error: type[RefilmError], message: str) -> None:
+        """Begin the attempt after the walk's own, or fail for good if that was the last."""
+        task = walk.task
+        if task.attempt >= MAX_ATTEMPTS:
+            raise error(
+                f"The edit broke off {task.attempt} times and will not be tried again. The last time: {message}"
+            )
+        if self._stopping.wait(RETRY_SECONDS * task.attempt):
+            raise Interrupted
+        self._still_wanted(task)
+        begun = self._until_written(lambda: self._service.start_again(task))
+        if begun is None:  # by somebody else, or by a write whose answer was lost: whoever takes it up next will see
+            raise Overtaken
+        walk.task = begun
 
     def _until_written(self, write: Callable[[], T]) -> T:
         """Repeat a write that the database cannot take just now: a full disk must not cost a task its end."""

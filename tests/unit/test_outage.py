@@ -12,11 +12,11 @@ from typing import Any
 import psycopg
 import pytest
 import sqlalchemy as sa
-from stoppable_postgres import StoppablePostgres
 
 from refilm.queue import Away, Interrupted, Overtaken, Queue, once, told_as_away
 from refilm.store.postgres import postgres_engine
 from refilm.store.sqlite import shared_engine
+from stoppable_postgres import StoppablePostgres
 
 SECONDS = 60
 ROOM = 1_000_000

@@ -231,6 +231,6 @@ def failure_from(message: Mapping[str, Any], status: int, noise: str) -> RefilmE
         )
     if name in ERRORS:
         return ERRORS[name](message["message"])
-    crash = EngineCrash("The edit broke off unexpectedly; try again.")
+    crash = EngineCrash("The process that worked on it ended unexpectedly.")
     crash.add_note(f"exit status {status}; {message.get('trace') or noise or 'no words'}")
     return crash

@@ -155,15 +155,17 @@ class TaskRows:
         row = self._connection.execute(sa.select(*COLUMNS).where(tasks.c.id == task_id)).fetchone()
         return task_of(row) if row else None
 
-    def start(self, task_id: str, at: datetime, max_attempts: int) -> Task | None:
-        """PENDING or RUNNING to RUNNING with one attempt more, or None where that is not possible any more."""
+    def start(self, task_id: str, at: datetime, max_attempts: int, after: int | None = None) -> Task | None:
+        """PENDING or RUNNING to RUNNING with one attempt more, or None where that is not possible any more.
+
+        after: only where this is the current attempt.
+        """
+        current = tasks.c.attempt < max_attempts
+        if after is not None:
+            current &= tasks.c.attempt == after
         changed = self._connection.execute(
             tasks.update()
-            .where(
-                tasks.c.id == task_id,
-                tasks.c.status.in_((TaskStatus.PENDING, TaskStatus.RUNNING)),
-                tasks.c.attempt < max_attempts,
-            )
+            .where(tasks.c.id == task_id, tasks.c.status.in_((TaskStatus.PENDING, TaskStatus.RUNNING)), current)
             .values(
                 status=TaskStatus.RUNNING,
                 attempt=tasks.c.attempt + 1,

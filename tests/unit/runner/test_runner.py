@@ -272,7 +272,7 @@ def test_done_without_a_clean_exit_is_a_crash(odd, clip):
 
 def test_a_child_that_never_speaks_is_a_crash(clip):
     """A command that exits at once, and one that cannot read the protocol, are crashes and not hangs."""
-    with pytest.raises(EngineCrash, match="try again"):
+    with pytest.raises(EngineCrash, match="ended unexpectedly"):
         edit(Runner(command=(sys.executable, "-c", "")), clip, "copy")
 
 
