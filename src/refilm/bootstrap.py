@@ -391,6 +391,7 @@ def assemble(
     from refilm.workflow import Allowance, Workflow
 
     assets = open_assets(settings)
+    assets.check()
     signer = Signer([(SIGNING_KEY, signing_secret(store))])
     fetcher = fetcher or Fetcher(
         fetch_policy(settings),
@@ -400,7 +401,8 @@ def assemble(
     caps = Caps(settings.max_concurrent_tasks, window)
     admission = Admission(store, queue.enqueue, lambda _: LOCAL_POOL, caps, now)
     accounts = Accounts(store, now)
-    intake = Intake(store, assets, fetcher, settings.limits, uri_limits(settings), now)
+    uploads = Uploads(store, assets, signer, probe_with(runner), now, path="/uploads", rules=upload_rules(settings))
+    intake = Intake(store, assets, fetcher, settings.limits, uri_limits(settings), now, uploads.collect)
     terms = Terms(
         settings.engine_for,
         settings.limits,
@@ -421,7 +423,6 @@ def assemble(
         options=settings.engine_options(),
         interpret=interpret_with(Registry(settings.engines), aids),
     )
-    uploads = Uploads(store, assets, signer, probe_with(runner), now, path="/uploads", rules=upload_rules(settings))
     sweeper = Sweeper(store, assets, queue.forget, keep_rules(settings), now)
     app = create_app(service, accounts, uploads, api_settings(settings), metrics=metrics_registry(service.counts))
     return Server(settings, store, queue, accounts, admission, service, workflow, sweeper, fetcher, app, lock, lent)

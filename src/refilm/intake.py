@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -32,6 +32,8 @@ from refilm.store.base import Store
 
 ASSET_SCHEME = "asset:"
 REMEMBER_UPLOADS = 1024
+
+_NO_UPLOAD = "There is no such upload, or it has expired. Upload the file again."
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,10 @@ class Intake:
         limits_of: Callable[[Model], ModelLimits],
         uri_limits: UriLimits,
         now: Callable[[], datetime],
+        collect: Callable[[Upload], Awaitable[None]] | None = None,
     ) -> None:
+        """collect: looks whether an upload that had not arrived has done so since, at a place of its own."""
+        self._collect = collect
         self._store = store
         self._assets = assets
         self._fetcher = fetcher
@@ -127,13 +132,18 @@ class Intake:
             raise InvalidRequest([Issue(item.path, problem.code, problem.message, problem.extra)]) from problem
         except FetchRefused as refused:
             raise InvalidRequest([Issue(item.path, "custom", str(refused))]) from refused
-        return self._upload(account, item, model) if form is UriForm.UPLOAD else None
+        return await self._upload(account, item, model) if form is UriForm.UPLOAD else None
 
-    def _upload(self, account: str, item: Input, model: Model) -> ClipInfo | None:
+    async def _upload(self, account: str, item: Input, model: Model) -> ClipInfo | None:
         """The facts of an uploaded clip, or None for a picture. Raises InvalidRequest."""
         upload, info = self._find(item.uri)
         if upload is None or upload.account != account or upload.expires_at <= self._now():
-            raise unusable(item, "There is no such upload, or it has expired. Upload the file again.")
+            raise unusable(item, _NO_UPLOAD)
+        if not upload.arrived and self._collect is not None:
+            await self._collect(upload)
+            upload, info = self._find(item.uri)
+            if upload is None:
+                raise unusable(item, _NO_UPLOAD)
         if not upload.arrived:
             raise unusable(item, "Nothing has been uploaded to this URI yet. Send the file to its uploadUrl first.")
         if upload.problem is not None:

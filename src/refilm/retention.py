@@ -14,7 +14,7 @@ from functools import partial
 
 import structlog
 
-from refilm.assets.base import Assets
+from refilm.assets.base import STAGING, Assets
 from refilm.store.base import Store
 from refilm.store.sql import Transaction
 
@@ -103,8 +103,8 @@ class Sweeper:
     def _expired_uploads(self) -> int:
         found = self._store.read(lambda tx: tx.uploads.expired(self._now(), BITE))
         for upload in found:
-            if upload.key is not None:
-                self._assets.delete(upload.key)
+            for key in {upload.posted_key, upload.key or upload.posted_key}:
+                self._assets.delete(key)
         if found:
             self._store.write(lambda tx: tx.uploads.remove([upload.id for upload in found])).result()
         return len(found)
@@ -155,7 +155,11 @@ def _output_wanted(tx: Transaction, key: str, owner: str) -> bool:
 
 def _upload_wanted(tx: Transaction, key: str, owner: str) -> bool:
     upload = tx.uploads.get(owner)
-    return upload is not None and upload.key == key
+    return upload is not None and key == (upload.key or upload.posted_key)
+
+
+def _never_wanted(tx: Transaction, key: str, owner: str) -> bool:
+    return False
 
 
 #: By the first segment of their keys: whether a row still names a file. The second segment is the row's id.
@@ -163,4 +167,5 @@ _WANTED: dict[str, Callable[..., bool]] = {
     "inputs": _input_wanted,
     "outputs": _output_wanted,
     "uploads": _upload_wanted,
+    STAGING: _never_wanted,
 }

@@ -14,16 +14,15 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
-from pathlib import PurePosixPath
 from typing import Any, BinaryIO, TypeVar
 
 from refilm.accounts import Caller
 from refilm.admission import Admission
-from refilm.assets.base import Assets
+from refilm.assets.base import Assets, filename_of, media_type_of
 from refilm.assets.signing import Signer
 from refilm.domain.account import ModelUse, Organization, Usage, UsedCredits
 from refilm.domain.clip import ClipInfo
-from refilm.domain.edit import MAX_SEED, MEDIA_TYPES, EditRequest, Model, ModelLimits, OutputFormat
+from refilm.domain.edit import MAX_SEED, EditRequest, Model, ModelLimits, OutputFormat
 from refilm.domain.listing import Listing, Page, Place
 from refilm.domain.sending import Sending
 from refilm.domain.task import MAX_ATTEMPTS, Failure, Task, TaskStatus
@@ -305,22 +304,20 @@ class Service:
         return task.outputs
 
     def output_urls(self, task: Task, base_url: str) -> list[str]:
-        """Freshly signed URLs of a task's outputs, under `base_url`."""
-        expires_at = int(self._now().timestamp()) + self._terms.output_url_seconds
-        urls = []
-        for key in task.outputs:
-            path = f"/files/{key}"
-            signed = self._signer.sign("GET", path, expires_at)
-            urls.append(f"{base_url}{path}?" + "&".join(f"{name}={value}" for name, value in signed.items()))
-        return urls
+        """Freshly signed URLs of a task's outputs: of the place where they lie, else of ours under `base_url`."""
+        seconds = self._terms.output_url_seconds
+        return [self._assets.url_for(key, seconds) or self._own_url(key, base_url, seconds) for key in task.outputs]
+
+    def _own_url(self, key: str, base_url: str, seconds: int) -> str:
+        path = f"/files/{key}"
+        signed = self._signer.sign("GET", path, int(self._now().timestamp()) + seconds)
+        return f"{base_url}{path}?" + "&".join(f"{name}={value}" for name, value in signed.items())
 
     def open_signed(self, key: str, query: Mapping[str, str]) -> SignedFile:
         """The output behind a signed URL. Raises Refused, NotFound. Blocking."""
         self._signer.verify("GET", f"/files/{key}", query, self._now().timestamp())
-        file = self._assets.open(key)
-        path = PurePosixPath(key)
-        media_type = MEDIA_TYPES.get(path.suffix, "application/octet-stream")
-        return SignedFile(file, self._assets.size(key), media_type, path.parent.name + path.suffix)
+        size = self._assets.size(key)
+        return SignedFile(self._assets.stream(key), size, media_type_of(key), filename_of(key))
 
     def organization(self, caller: Caller) -> Organization:
         """The caller's standing. Blocking."""
@@ -344,13 +341,11 @@ class Service:
         return Usage(start, before, tuple(UsedCredits(day, model, sums[day, model]) for day, model in sorted(sums)))
 
     def readiness(self) -> dict[str, Any]:
-        """Whether tasks can be taken: the database answers and the disk has room. Blocking."""
-        checks: dict[str, str] = {}
-        try:
-            self._store.read(lambda tx: tx.accounts.count())
-            checks["database"] = "ok"
-        except Exception as error:
-            checks["database"] = f"failing: {type(error).__name__}"
+        """Whether tasks can be taken: the database and the place for assets answer, the disk has room. Blocking."""
+        checks = {
+            "database": _tried(lambda: self._store.read(lambda tx: tx.accounts.count())),
+            "assets": _tried(self._assets.check),
+        }
         free = self._assets.free_bytes()
         checks["disk"] = "ok" if free is None or free > 64 << 20 else "full"
         return {"ready": set(checks.values()) == {"ok"}, "checks": checks, "moderation": "none"}

@@ -1,7 +1,8 @@
 """Uploads: slots that a caller asks for, and the bytes that arrive in them.
 
-A slot is a signed form that somebody without a key may fill once. What arrived is probed at once, so that a create can
-answer at once. Knows nothing of HTTP forms and of media; memory: one megabyte for each upload under way.
+A slot is a signed form that somebody without a key may fill once. Where the place for assets takes forms itself, the
+bytes go there and are looked at when they are first used; else they come through us and are probed at once, so that a
+create can answer at once. Knows nothing of HTTP forms and of media; memory: one megabyte for each upload under way.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from refilm.accounts import Caller
 from refilm.assets.base import Assets
 from refilm.assets.signing import Signer
 from refilm.domain.upload import Upload
-from refilm.errors import EditFailure, InvalidRequest, Issue, Refused
+from refilm.errors import EditFailure, InvalidRequest, Issue, NotFound, Refused
 from refilm.store.base import Store
 from refilm.store.sql import Transaction
 
@@ -40,6 +41,12 @@ class UploadRules:
     max_bytes: int = 200_000_000
     slot_time: timedelta = timedelta(hours=1)
     uri_time: timedelta = timedelta(hours=24)
+
+    def problem(self, size: int) -> InvalidRequest | None:
+        """What is wrong with so many bytes, or None."""
+        if size > self.max_bytes:
+            return _too_big(self.max_bytes)
+        return _too_small(self.min_bytes) if size < self.min_bytes else None
 
 
 @dataclass(frozen=True)
@@ -85,6 +92,10 @@ class Uploads:
             expires_at=now + self._rules.uri_time,
         )
         await asyncio.wrap_future(self._store.write(lambda tx: tx.uploads.insert(upload)))
+        sizes = self._rules.min_bytes, self._rules.max_bytes
+        form = self._assets.form_for(upload.posted_key, int(self._rules.slot_time.total_seconds()), sizes)
+        if form is not None:
+            return UploadSlot(form.url, form.fields, upload.uri)
         until = int((now + self._rules.slot_time).timestamp())
         fields = {"key": upload.id, **self._signer.sign("POST", _slot_path(upload.id), until)}
         return UploadSlot(base_url.rstrip("/") + self._path, fields, upload.uri)
@@ -97,8 +108,7 @@ class Uploads:
         StorageFull; what `chunks` raises passes. Then nothing is kept, and the slot may be tried again.
         """
         upload = await self._slot(fields)
-        # A name of its own for each try: of two that race for one slot, neither may touch the other's bytes.
-        key = f"uploads/{upload.id}/{secrets.token_hex(8)}"
+        key = _own_key(upload)
         writer = self._assets.writer(key)
         file = await asyncio.to_thread(writer.__enter__)
         try:
@@ -111,6 +121,38 @@ class Uploads:
         if not await asyncio.shield(self._keep(writer, arrived)):
             raise _filled()
         return arrived
+
+    async def collect(self, upload: Upload) -> None:
+        """Look whether the form of this upload brought a file since, and if so take it over for good.
+
+        A file of a wrong size, or one that cannot be read, is kept as a `problem` of the upload.
+        """
+        key = _own_key(upload)
+        try:
+            # Whoever has the form may yet send other bytes. What is probed and used is a copy that nobody can reach.
+            await asyncio.to_thread(self._assets.copy, upload.posted_key, key)
+        except NotFound:
+            return
+        try:
+            arrived = await self._looked_at(replace(upload, key=key))
+        except BaseException:
+            await asyncio.to_thread(self._assets.delete, key)
+            raise
+        await asyncio.shield(self._note(arrived))
+        await asyncio.to_thread(self._assets.delete, upload.posted_key)
+
+    async def _looked_at(self, upload: Upload) -> Upload:
+        """The upload with the size of its asset and what the probe says of it."""
+        assert upload.key is not None
+        size = await asyncio.to_thread(self._assets.size, upload.key)
+        wrong = self._rules.problem(size)
+        if wrong is not None:
+            return replace(upload, size=size, problem=str(wrong))
+        file = await asyncio.to_thread(self._assets.open, upload.key)
+        try:
+            return replace(upload, size=size, **await self._probed(file))
+        finally:
+            file.close()
 
     async def _slot(self, fields: Mapping[str, str]) -> Upload:
         """The empty slot that these fields open. Raises Refused."""
@@ -135,8 +177,9 @@ class Uploads:
             if len(waiting) >= _WRITE_BYTES:
                 await asyncio.to_thread(file.write, bytes(waiting))
                 waiting.clear()
-        if size < self._rules.min_bytes:
-            raise _too_small(self._rules.min_bytes)
+        wrong = self._rules.problem(size)
+        if wrong is not None:
+            raise wrong
         await asyncio.to_thread(file.write, bytes(waiting))
         await asyncio.to_thread(file.seek, 0)  # seeking flushes
         return size
@@ -151,8 +194,12 @@ class Uploads:
 
     async def _keep(self, writer: AbstractContextManager[BinaryIO], arrived: Upload) -> bool:
         """Publish the bytes and note them in the row, durably; False where another try was quicker."""
-        assert arrived.key is not None
         await asyncio.to_thread(writer.__exit__, None, None, None)
+        return await self._note(arrived)
+
+    async def _note(self, arrived: Upload) -> bool:
+        """Note in the row what arrived, durably; False where another try was quicker. Its bytes are gone then."""
+        assert arrived.key is not None
         kept = False
         try:
             kept = await asyncio.wrap_future(self._store.write(lambda tx: _complete(tx, arrived)))
@@ -173,6 +220,11 @@ def _complete(tx: Transaction, arrived: Upload) -> bool:
         facts=arrived.facts,
         problem=arrived.problem,
     )
+
+
+def _own_key(upload: Upload) -> str:
+    """A name of its own for each try: of two that race for one slot, neither may touch the other's bytes."""
+    return f"uploads/{upload.id}/{secrets.token_hex(8)}"
 
 
 def _slot_path(upload_id: str) -> str:

@@ -492,6 +492,6 @@ def test_readiness_says_what_is_wrong(service, store):
     store.write(lambda tx: tx.connection.exec_driver_sql("DROP TABLE accounts")).result(10)
     broken = service.readiness()
 
-    assert ready == {"ready": True, "checks": {"database": "ok", "disk": "ok"}, "moderation": "none"}
+    assert ready == {"ready": True, "checks": {"database": "ok", "assets": "ok", "disk": "ok"}, "moderation": "none"}
     assert broken["ready"] is False
     assert broken["checks"]["database"].startswith("failing")

@@ -14,6 +14,9 @@ from refilm.errors import NotFound
 
 MAX_KEY_LENGTH = 1000
 
+#: Below this a place may keep what is on its way to its key. What a killed process left there is an orphan.
+STAGING = "staging"
+
 #: A leading dot is kept for the store's own folders, and it rules out "." and "..".
 _SEGMENT = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,199}", re.ASCII)
 
@@ -87,6 +90,9 @@ class Assets(Protocol):
 
     def keys(self, prefix: str) -> Iterator[str]:
         """The keys that begin with `prefix` and a slash, in no order. What is added or deleted meanwhile may show."""
+
+    def check(self) -> None:
+        """Raise Unavailable with the reason where assets cannot be read just now."""
 
     def free_bytes(self) -> int | None:
         """Room left, or None where nobody can tell."""

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from refilm.assets.base import InvalidKey, PostForm, check_key
-from refilm.errors import NotFound, StorageFull
+from refilm.errors import NotFound, StorageFull, Unavailable
 
 _SCRATCH = ".scratch"
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
@@ -121,6 +121,11 @@ class LocalAssets:
         for folder, _, names in os.walk(self._path(prefix)):
             for name in names:
                 yield (Path(folder) / name).relative_to(self._root).as_posix()
+
+    def check(self) -> None:
+        """See `Assets.check`."""
+        if not os.access(self._scratch, os.W_OK):
+            raise Unavailable(f"The folder for assets, {self._root}, is not there or cannot be written.")
 
     def free_bytes(self) -> int:
         """See `Assets.free_bytes`: what the file system gives to unprivileged users."""

@@ -19,7 +19,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
-from refilm.assets.base import PostForm, check_key, filename_of, media_type_of
+from refilm.assets.base import STAGING, PostForm, check_key, filename_of, media_type_of
 from refilm.assets.bucket import Bucket, open_store, reached
 from refilm.assets.post_policy import post_fields
 from refilm.errors import NotFound, StorageFull, Unavailable
@@ -32,9 +32,6 @@ if TYPE_CHECKING:
 SINGLE_BYTES = 32 << 20
 PART_BYTES = 8 << 20
 PARTS_AT_ONCE = 4
-
-#: What a process that was killed between the two leaves here is removed as an orphan.
-STAGING = "staging"
 
 #: The longest that SigV4 allows.
 MOST_LINK_SECONDS = 604_800
@@ -61,7 +58,7 @@ class S3Assets:
         scratch.mkdir(parents=True, exist_ok=True, mode=0o700)
 
     def check(self) -> None:
-        """Raise Unavailable if the bucket does not answer, is not there, or is not ours to read."""
+        """See `Assets.check`: the bucket answers, is there, and is ours to read."""
         with reached():
             next(iter(self._store.list("inputs", chunk_size=1)), None)
 

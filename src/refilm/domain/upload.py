@@ -37,6 +37,11 @@ class Upload:
         return UPLOAD_SCHEME + self.id
 
     @property
+    def posted_key(self) -> str:
+        """Where a bucket puts what its form brought, until somebody looks at it."""
+        return f"uploads/{self.id}/posted"
+
+    @property
     def arrived(self) -> bool:
         """Whether the bytes are here."""
         return self.key is not None
