@@ -15,6 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import httpx2
 from obstore.exceptions import BaseError
 from obstore.store import S3Store
 
@@ -90,6 +91,14 @@ class S3Server:
             client_options={"allow_http": True},
             retry_config={"max_retries": 0},
         )
+
+    def unfinished_uploads(self) -> list[str]:
+        """Uploads in parts that were begun and neither completed nor aborted, as its file system shows them."""
+        listing = f"http://127.0.0.1:{self._ports[2]}/buckets/{BUCKET}/.uploads/"
+        answer = httpx2.get(listing, headers={"accept": "application/json"}, trust_env=False)
+        if answer.status_code == 404:
+            return []
+        return [entry["FullPath"] for entry in answer.json()["Entries"] or []]
 
     def _command(self) -> list[str | Path]:
         master, volume, filer, s3 = self._ports

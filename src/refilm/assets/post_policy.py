@@ -10,7 +10,7 @@ import hashlib
 import hmac
 import json
 from base64 import b64encode
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -22,7 +22,7 @@ class Signature:
     """Who signs, and for which region. secret_key: of the access key; never shown."""
 
     access_key: str
-    secret_key: str
+    secret_key: str = field(repr=False)
     region: str
 
     def scope(self, at: datetime) -> str:
@@ -42,7 +42,8 @@ def post_fields(
 ) -> dict[str, str]:
     """The fields of a form for one object of so many bytes (least, most), good from `at` to `until`.
 
-    A form may carry no field that its policy does not name, so `metadata`, which Runway's SDKs may send, is one.
+    AWS takes no field that the policy does not name, and other servers know no field but S3's own: `metadata`, which
+    Runway's SDKs send when they are asked to, is refused by the former and ignored by the latter.
     """
     at, until = at.astimezone(UTC), until.astimezone(UTC)
     fields = {
@@ -56,13 +57,12 @@ def post_fields(
     conditions: list[Any] = [
         {"bucket": bucket},
         *({name: value} for name, value in fields.items()),
-        ["starts-with", "$metadata", ""],
         ["content-length-range", *sizes],
     ]
     # Whole seconds, rounded up: a form is never good for less than was said.
     expiration = f"{until + timedelta(seconds=1):%Y-%m-%dT%H:%M:%S.000Z}"
     policy = b64encode(json.dumps({"expiration": expiration, "conditions": conditions}).encode()).decode()
-    return {**fields, "metadata": "", "policy": policy, "x-amz-signature": signature.of(policy, at)}
+    return {**fields, "policy": policy, "x-amz-signature": signature.of(policy, at)}
 
 
 def _hmac(key: bytes, text: str) -> bytes:
