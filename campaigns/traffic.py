@@ -84,6 +84,8 @@ class Traffic:
     ) -> None:
         """prompts: with their shares of a hundred creates; the rest are real edits."""
         self.answers: Counter[str] = Counter()
+        #: The longest that any answer of a kind took, in seconds.
+        self.slowest: dict[str, float] = {}
         #: Terminal statuses that a poll saw: they must never change.
         self.seen: dict[str, str] = {}
         self.changed: list[str] = []
@@ -143,6 +145,7 @@ class Traffic:
         body = {"model": model, "videoUri": self._video, "promptText": prompt, "seed": number}
         while not self._stop.is_set():
             url = chance.choice(self._target.urls)
+            began = time.monotonic()
             try:
                 answer = client.post(
                     f"{url}/v1/video_to_video", json=body, headers={**self._target.headers(), "Idempotency-Key": key}
@@ -151,7 +154,9 @@ class Traffic:
                 self.answers["create: connection"] += 1
                 time.sleep(PAUSE)
                 continue
-            self.answers[f"create: {answer.status_code}"] += 1
+            kind = f"create: {answer.status_code}"
+            self.answers[kind] += 1
+            self.slowest[kind] = max(self.slowest.get(kind, 0.0), time.monotonic() - began)
             if answer.status_code == 200:
                 self._journal.accepted(key, answer.json()["id"])
                 return
