@@ -290,9 +290,24 @@ class Server:
         self.queue.schedule(RETENTION_SECONDS, self.sweeper.sweep, "retention")
         self.queue.schedule(ORPHAN_SECONDS, self.sweeper.sweep_orphans, "orphans")
 
+    def drain(self, seconds: float) -> None:
+        """Claim nothing more, say so at /ready, and let what runs end; what has not after so long is handed back.
+
+        `hand_back` cuts it short. Everything else goes on: polls and creates are answered until `close`.
+        """
+        self.service.leave()
+        self.queue.drain()
+        self.queue.idle(seconds)
+        self.hand_back()
+
+    def hand_back(self) -> None:
+        """Give up what runs, uncounted, for others or the next start. Takes effect within about a second."""
+        self.workflow.stop()
+        self.queue.interrupt()
+
     def close(self) -> None:
         """Hand back what runs, finish what is being written, and let go of everything."""
-        self.workflow.stop()
+        self.hand_back()
         self.queue.close(seconds=5)
         self.fetcher.close()
         self.lent.close()

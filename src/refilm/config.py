@@ -124,6 +124,18 @@ class Settings(BaseSettings):
         1.0, gt=0, description="Seconds an edit may take for each million pixels of each frame, within edit_seconds."
     )
 
+    grace_seconds: float = Field(
+        20.0,
+        ge=0,
+        le=3600,
+        description="How long a server that is told to stop lets running edits end; then it hands them back.",
+    )
+    min_free_bytes: int = Field(
+        256_000_000,
+        ge=0,
+        description="Free disk space below which creates and uploads are refused, so that deletes and rows keep room.",
+    )
+
     # what comes in
     max_body_bytes: int = Field(24_000_000, gt=0, description="Largest JSON body of a request.")
     max_upload_bytes: int = Field(200_000_000, ge=512, description="Largest upload.")

@@ -163,7 +163,7 @@ class Queue:
         self._complete = threading.Event()
         self._stopping = threading.Event()
         self._at_work: Counter[str] = Counter()
-        self._counting = threading.Lock()
+        self._counting = threading.Condition()
         self._suspects: frozenset[tuple[str, int | None]] = frozenset()
         self._claiming: list[tuple[dbos.Queue, int]] = []
         self._running = False
@@ -235,6 +235,7 @@ class Queue:
         finally:
             with self._counting:
                 self._at_work -= Counter((task_id,))  # drops what comes to nothing
+                self._counting.notify_all()
 
     def resume_strays(self) -> int:
         """Enqueue again what this process claimed and does not do, as at the last call. Returns how much that was.
@@ -284,6 +285,11 @@ class Queue:
         """Claim nothing more in this process, or claim again. What runs goes on."""
         for claiming, slots in self._claiming:
             claiming._worker_concurrency = 0 if on else slots
+
+    def idle(self, seconds: float) -> bool:
+        """Wait until nothing runs in this process, at most so long. Returns whether that is so."""
+        with self._counting:
+            return self._counting.wait_for(lambda: not self._at_work, seconds)
 
     def enqueue(self, connection: sa.Connection, task_id: str, pool: str) -> None:
         """Hand a task to a pool, in the caller's transaction. The same id again is the same work."""

@@ -128,6 +128,7 @@ class Service:
         self._terms = terms
         self._now = now
         self._ids = Ids()
+        self._leaving = False
 
     # asked by clients
 
@@ -340,6 +341,10 @@ class Service:
             sums[day, model] = sums.get((day, model), 0) + credits
         return Usage(start, before, tuple(UsedCredits(day, model, sums[day, model]) for day, model in sorted(sums)))
 
+    def leave(self) -> None:
+        """From now on `readiness` says that this process is about to end. It answers everything until it does."""
+        self._leaving = True
+
     def readiness(self) -> dict[str, Any]:
         """Whether tasks can be taken: the database and the place for assets answer, the disk has room. Blocking."""
         checks = {
@@ -348,6 +353,8 @@ class Service:
         }
         free = self._assets.free_bytes()
         checks["disk"] = "ok" if free is None or free > 64 << 20 else "full"
+        if self._leaving:
+            checks["server"] = "draining"
         return {"ready": set(checks.values()) == {"ok"}, "checks": checks, "moderation": "none"}
 
     def counts(self) -> dict[str, int]:

@@ -80,14 +80,21 @@ class ServerProcess:
 
     def stop(self) -> int:
         """Ask it to end (SIGTERM), wait, and return its exit code. Fine to call twice."""
-        process = self._running()
-        if process.poll() is None:
-            process.send_signal(signal.SIGTERM)
+        if self._running().poll() is None:
+            self.terminate()
+        return self.wait()
+
+    def wait(self) -> int:
+        """Wait for its end and return its exit code. Raises RuntimeError, and kills it, where that takes too long."""
         try:
-            return process.wait(30)
+            return self._running().wait(PATIENCE)
         except subprocess.TimeoutExpired:
             self.kill()
             raise RuntimeError(f"the server did not end after SIGTERM:\n{self.told()}") from None
+
+    def terminate(self) -> None:
+        """Ask it to end (SIGTERM), and return at once."""
+        self._running().send_signal(signal.SIGTERM)
 
     def kill(self) -> None:
         """End it without a word (SIGKILL): the process itself, not its children."""

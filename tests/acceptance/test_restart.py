@@ -38,7 +38,7 @@ def test_an_edit_survives_the_end_of_its_server(
 
     No process of the ended server goes on working.
     """
-    server = ServerProcess(tmp_path / "data", database)
+    server = ServerProcess(tmp_path / "data", {**database, "REFILM_GRACE_SECONDS": "0"})
     with server:
         client = ApiClient(server.url, server.new_key("restart"))
         task_id = client.create(client.upload(medium), SLOW)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import signal
 import socket
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,6 +13,7 @@ from refilm.errors import Unavailable
 
 if TYPE_CHECKING:
     from refilm.bootstrap import Server
+    from refilm.cli.ending import Ending
 
 #: How soon a busy thread makes way for another, in seconds. The thread that commits waits for the one that answers
 #: requests after every fsync; at Python's default of 5 ms that wait costs more than the fsync.
@@ -38,6 +38,7 @@ def serve(
 ) -> None:
     """Serve the API and run the edits, everything on this machine."""
     from refilm.bootstrap import build
+    from refilm.cli.ending import Ending
     from refilm.cli.options import settings_with
     from refilm.telemetry import configure_logging
 
@@ -46,12 +47,14 @@ def serve(
     listening = listen(settings.host, settings.port)
     server = build(settings)
     base = settings.public_url or f"http://{settings.host}:{listening.getsockname()[1]}"
+    ending = Ending(server, settings.grace_seconds)
+    ending.install()
     server.start()
     try:
         if server.accounts.is_empty():
             typer.echo(WELCOME.format(secret=server.accounts.create_key("default"), base=base))
         typer.echo(f"Refilm listens on {base}  (data: {settings.data})")
-        run_http(server, listening)
+        run_http(server, listening, ending)
     finally:
         server.close()
 
@@ -69,27 +72,32 @@ def listen(host: str, port: int) -> socket.socket:
     return listening
 
 
-def run_http(server: Server, listening: socket.socket) -> None:
-    """Answer requests until the process is told to stop."""
+def run_http(server: Server, listening: socket.socket, ending: Ending) -> None:
+    """Answer requests until the process was told to stop and has drained."""
     import uvicorn
 
-    sys.setswitchinterval(SWITCH_SECONDS)
-    config = uvicorn.Config(
-        server.app,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        date_header=False,
-        proxy_headers=False,  # what the world sees of us is the setting public_url, not a header anybody can send
-        timeout_graceful_shutdown=5,
-    )
-    http = uvicorn.Server(config)
+    class Http(uvicorn.Server):
+        """Leaves signals to us. uvicorn would close its doors at the first one and raise it again at its end."""
 
-    def stop(*_: object) -> None:
+        def handle_exit(self, sig: int, frame: Any) -> None:
+            """A signal came."""
+            ending(sig, frame)
+
+    sys.setswitchinterval(SWITCH_SECONDS)
+    http = Http(
+        uvicorn.Config(
+            server.app,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            date_header=False,
+            proxy_headers=False,  # what the world sees of us is the setting public_url, not a header anybody can send
+            timeout_graceful_shutdown=5,
+        )
+    )
+
+    def stop() -> None:
         http.should_exit = True
 
-    # uvicorn raises the signal that stopped it once more when it is done; without handlers of our own that would
-    # end the process before it has handed back what runs. They also cover the moment before uvicorn sets its own.
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, stop)
+    ending.then(stop)
     http.run(sockets=[listening])
