@@ -31,11 +31,16 @@ REMEMBER_AT_MOST = 10_000
 
 @dataclass(frozen=True)
 class Caller:
-    """Who is asking. counted: whether the account's credits are counted, as of a few seconds ago."""
+    """Who is asking, as of a few seconds ago. counted: whether the account's credits are counted.
+
+    tier: the name of the account's tier, if it was given one.  priority: of the key.
+    """
 
     account: str
     key_id: str
     counted: bool = False
+    tier: str | None = None
+    priority: int = 0
 
 
 def new_secret() -> str:
@@ -77,13 +82,13 @@ class Accounts:
         self._remembered[digest] = (time.monotonic() + REMEMBER_SECONDS, caller)
         return caller
 
-    def create_key(self, name: str) -> str:
+    def create_key(self, name: str, priority: int = 0) -> str:
         """Make a key for the account of that name, and the account where it is new. Returns the secret, once."""
         secret = new_secret()
-        self.add_key(name, secret)
+        self.add_key(name, secret, priority)
         return secret
 
-    def add_key(self, name: str, secret: str) -> None:
+    def add_key(self, name: str, secret: str, priority: int = 0) -> None:
         """Let `secret` speak for the account of that name, which is made where it is new."""
 
         def change(tx: Transaction) -> None:
@@ -91,7 +96,8 @@ class Accounts:
             if account is None:
                 account = Account(f"acc_{uuid.uuid4().hex}", name, self._now())
                 tx.accounts.add(account)
-            tx.accounts.add_key(Key(f"k_{uuid.uuid4().hex[:12]}", account.id, name, digest_of(secret), self._now()))
+            key = Key(f"k_{uuid.uuid4().hex[:12]}", account.id, name, digest_of(secret), self._now(), priority=priority)
+            tx.accounts.add_key(key)
 
         self._store.write(change).result()
 
@@ -102,6 +108,22 @@ class Accounts:
     def revoke(self, name_or_id: str) -> int:
         """Revoke the live keys of that name or id; returns how many there were."""
         return self._store.write(lambda tx: tx.accounts.revoke(name_or_id, self._now())).result()
+
+    def set_priority(self, name_or_id: str, priority: int) -> int:
+        """Change the priority of the live keys of that name or id, for tasks to come; returns how many there were."""
+        return self._store.write(lambda tx: tx.accounts.set_priority(name_or_id, priority)).result()
+
+    def set_tier(self, name: str, tier: str | None) -> None:
+        """Give the account of that name a tier; None: that of those who were given none. Raises NotFound."""
+
+        def change(tx: Transaction) -> None:
+            tx.accounts.set_tier(_named(tx, name).id, tier)
+
+        self._store.write(change).result()
+
+    def tier(self, name: str) -> str | None:
+        """The tier that the account of that name was given, if any. Raises NotFound."""
+        return self._store.read(lambda tx: _named(tx, name)).tier
 
     def set_credits(self, name: str, credits: int | None) -> None:
         """Count the credits of the account of that name from this many on; None: stop counting. Raises NotFound."""
@@ -126,7 +148,9 @@ def _caller(tx: Transaction, digest: str) -> Caller | None:
     if key is None or key.revoked_at is not None:
         return None
     account = tx.accounts.get(key.account)
-    return Caller(key.account, key.id, counted=account is not None and account.credits is not None)
+    if account is None:
+        return None
+    return Caller(account.id, key.id, account.credits is not None, account.tier, key.priority)
 
 
 def _named(tx: Transaction, name: str) -> Account:

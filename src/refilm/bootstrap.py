@@ -18,7 +18,7 @@ from typing import IO, TYPE_CHECKING, Any, BinaryIO
 from urllib.parse import unquote, urlsplit
 
 from refilm.accounts import Accounts
-from refilm.admission import Admission, Caps
+from refilm.admission import Admission
 from refilm.assets.base import Assets
 from refilm.assets.bucket import Bucket
 from refilm.assets.local import LocalAssets
@@ -286,7 +286,7 @@ class Server:
         """Take up what an earlier run left, and begin to work."""
         self.queue.run(self.workflow.run)
         self.admission.wake()
-        self.queue.schedule(SWEEP_SECONDS, self.admission.wake, "admission")
+        self.queue.schedule(SWEEP_SECONDS, self.admission.sweep, "admission")
         self.queue.schedule(RETENTION_SECONDS, self.sweeper.sweep, "retention")
         self.queue.schedule(ORPHAN_SECONDS, self.sweeper.sweep_orphans, "orphans")
 
@@ -413,8 +413,9 @@ def assemble(
         FetchLimits(settings.max_video_bytes, settings.max_image_bytes, settings.fetch_seconds),
     )
     window = settings.workers + QUEUE_AHEAD if settings.workers else 0
-    caps = Caps(settings.max_concurrent_tasks, window)
-    admission = Admission(store, queue.enqueue, lambda _: LOCAL_POOL, caps, now)
+    admission = Admission(
+        store, queue.enqueue, lambda _: LOCAL_POOL, lambda _: {LOCAL_POOL: window}, settings.tier, now
+    )
     accounts = Accounts(store, now)
     uploads = Uploads(store, assets, signer, probe_with(runner), now, path="/uploads", rules=upload_rules(settings))
     intake = Intake(store, assets, fetcher, settings.limits, uri_limits(settings), now, uploads.collect)
@@ -423,7 +424,7 @@ def assemble(
         settings.limits,
         settings.prices,
         settings.output_url_seconds,
-        settings.max_daily_tasks,
+        settings.tier,
         settings.max_waiting_tasks,
     )
     service = Service(store, assets, admission, intake, signer, terms, now)

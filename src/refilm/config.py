@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Annotated, Any, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from refilm.domain.account import Tier
 from refilm.domain.edit import Model, ModelLimits
 
 #: A bucket with a prefix of plain segments, or an absolute folder.
@@ -29,6 +30,26 @@ def _is_private_enough(endpoint: str) -> bool:
 def default_data_dir() -> Path:
     """Where an unconfigured server keeps its rows and bytes."""
     return Path.home() / ".local" / "share" / "refilm"
+
+
+class TierSetting(BaseModel):
+    """A tier as the operator writes it: {"concurrent": 3, "daily": 500}; null or absent: no cap."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    concurrent: int | None = Field(None, ge=1)
+    daily: int | None = Field(None, ge=1)
+
+    def tier(self) -> Tier:
+        """As the rest of Refilm knows it."""
+        return Tier(self.concurrent, self.daily)
+
+
+#: What Runway gives its five tiers for videos, in autumn 2026 (docs.dev.runwayml.com/usage/tiers).
+RUNWAY_TIERS = {
+    name: TierSetting(concurrent=concurrent, daily=daily)
+    for name, concurrent, daily in (("1", 1, 50), ("2", 3, 500), ("3", 5, 1_000), ("4", 10, 5_000), ("5", 20, 25_000))
+}
 
 
 class Settings(BaseSettings):
@@ -108,13 +129,31 @@ class Settings(BaseSettings):
 
     # work
     workers: int = Field(1, ge=0, le=64, description="Edits that run at the same time; 0 accepts tasks and runs none.")
+    tiers: dict[str, TierSetting] = Field(
+        RUNWAY_TIERS,
+        description=(
+            "What accounts may be given by `refilm keys tier`: name to tasks of each model at work at once and in 24 "
+            'hours, e.g. {"gold": {"concurrent": 5, "daily": null}}.'
+        ),
+    )
+    default_tier: str | None = Field(
+        None, description="Tier of accounts that were given none; unset: the next two settings are their tier."
+    )
     max_concurrent_tasks: int | None = Field(
-        None, ge=1, description="Tasks of one account and model that may be admitted at once; unset: no cap."
+        None,
+        ge=1,
+        description=(
+            "Tasks of one account and model that may be at work at once, more are THROTTLED; for accounts without a "
+            "tier; unset: no cap."
+        ),
     )
     max_daily_tasks: int | None = Field(
         None,
         ge=1,
-        description="Tasks of one account and model in 24 hours, beyond which creates get 429; unset: no cap.",
+        description=(
+            "Tasks of one account and model in 24 hours, beyond which creates get 429; for accounts without a tier; "
+            "unset: no cap."
+        ),
     )
     max_waiting_tasks: int | None = Field(
         None, ge=1, description="Tasks of one account that may wait, beyond which creates get 429; unset: no cap."
@@ -213,6 +252,20 @@ class Settings(BaseSettings):
     @classmethod
     def _split_sources(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(";") if part.strip()) if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _one_default_tier(self) -> Self:
+        if self.default_tier is not None:
+            if self.default_tier not in self.tiers:
+                raise ValueError(f"default_tier {self.default_tier!r} is none of the tiers: {', '.join(self.tiers)}")
+            if self.max_concurrent_tasks is not None or self.max_daily_tasks is not None:
+                raise ValueError("give default_tier, or max_concurrent_tasks and max_daily_tasks, not both")
+        return self
+
+    def tier(self, name: str | None) -> Tier:
+        """The tier of that name; that of accounts without one for None, and for a name that was taken out again."""
+        setting = self.tiers.get(name if name in self.tiers else self.default_tier or "")
+        return setting.tier() if setting else Tier(self.max_concurrent_tasks, self.max_daily_tasks)
 
     def limits(self, model: Model) -> ModelLimits:
         """What clips `model` takes."""

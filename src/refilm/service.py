@@ -20,7 +20,7 @@ from refilm.accounts import Caller
 from refilm.admission import Admission
 from refilm.assets.base import Assets, filename_of, media_type_of
 from refilm.assets.signing import Signer
-from refilm.domain.account import ModelUse, Organization, Usage, UsedCredits
+from refilm.domain.account import ModelUse, Organization, Tier, Usage, UsedCredits
 from refilm.domain.clip import ClipInfo
 from refilm.domain.edit import MAX_SEED, EditRequest, Model, ModelLimits, OutputFormat
 from refilm.domain.listing import Listing, Page, Place
@@ -49,15 +49,15 @@ MAX_USAGE_DAYS = 90
 class Terms:
     """What the operator decided about tasks. prices: credits per second of clip, absent means free.
 
-    max_daily: tasks of one account and model in 24 hours.  max_waiting: tasks of one account that wait to be admitted.
-    None: no cap.
+    tier_of: the tier of that name, or that of accounts that were given none.
+    max_waiting: tasks of one account that wait to be admitted. None: no cap.
     """
 
     engine_for: Callable[[Model], str]
     limits_of: Callable[[Model], ModelLimits]
     prices: Mapping[Model, float]
     output_url_seconds: int
-    max_daily: int | None = None
+    tier_of: Callable[[str | None], Tier] = lambda _: Tier()
     max_waiting: int | None = None
 
     def credits(self, model: Model, seconds: float) -> int:
@@ -170,13 +170,16 @@ class Service:
 
     def _is_limited(self, caller: Caller) -> bool:
         """Whether a create of this caller must look at what is there already."""
-        return caller.counted or self._terms.max_daily is not None or self._terms.max_waiting is not None
+        return caller.counted or self._terms.max_waiting is not None or self._terms.tier_of(caller.tier) != Tier()
 
     def _add(self, tx: Transaction, task: Task) -> Task:
         """Store a new task if its account may have it, and take what it may cost. Raises CapReached, OutOfCredits."""
         tx.lock(f"account {task.account}")
-        self._check_caps(tx, task)
         account = tx.accounts.get(task.account)
+        tier = self._terms.tier_of(account.tier if account else None)
+        self._check_caps(tx, task, tier)
+        if _is_over(tx, task, tier):
+            task = replace(task, status=TaskStatus.THROTTLED)
         if account is not None and account.credits is not None:
             if not tx.accounts.reserve(task.account, task.estimated_credits):
                 raise OutOfCredits(
@@ -187,19 +190,19 @@ class Service:
         tx.tasks.add(task)
         return task
 
-    def _check_caps(self, tx: Transaction, task: Task) -> None:
-        terms, model = self._terms, str(task.request.model)
-        if terms.max_daily is not None:
+    def _check_caps(self, tx: Transaction, task: Task, tier: Tier) -> None:
+        most, model = self._terms.max_waiting, str(task.request.model)
+        if tier.daily is not None:
             made = tx.tasks.generations_since(task.account, self._now() - timedelta(days=1)).get(model, 0)
-            if made >= terms.max_daily:
+            if made >= tier.daily:
                 raise CapReached(
-                    f"You have reached the daily task limit of {terms.max_daily} for {model}. Try again later.",
+                    f"You have reached the daily task limit of {tier.daily} for {model}. Try again later.",
                     retry_seconds=3600,
                     soon=False,
                 )
-        if terms.max_waiting is not None and tx.tasks.waiting_of(task.account) >= terms.max_waiting:
+        if most is not None and tx.waiting.count_of(task.account, most=most) >= most:
             raise CapReached(
-                f"{terms.max_waiting} tasks of your account are waiting, and no more may. Try again when some ended.",
+                f"{most} tasks of your account are waiting, and no more may. Try again when some ended.",
                 retry_seconds=10,
                 soon=True,
             )
@@ -236,6 +239,7 @@ class Service:
             created_at=self._now(),
             engine=self._terms.engine_for(request.model),
             estimated_credits=self._terms.ceiling(request.model, accepted.info),
+            priority=caller.priority,
         )
 
     async def _stored(self, task: Task, writing: Future[T]) -> T:
@@ -298,7 +302,7 @@ class Service:
             raise NotFound("Could not find Task")
         if tx.tasks.cancel(task_id, self._now()):
             tx.accounts.give_back(task.account, task.reserved)
-            self._admission.promote(tx)
+            self._admission.promote(tx, task)
             # While an attempt runs, its inputs are its own to remove.
             return self._kept_inputs(task) if task.attempt == 0 else ()
         tx.tasks.hide(task_id, self._now())
@@ -326,8 +330,8 @@ class Service:
         made, account = self._store.read(
             lambda tx: (tx.tasks.generations_since(caller.account, since), tx.accounts.get(caller.account))
         )
-        caps = self._admission.per_model, self._terms.max_daily
-        models = {str(model): ModelUse(made.get(str(model), 0), *caps) for model in Model}
+        tier = self._terms.tier_of(account.tier if account else None)
+        models = {str(model): ModelUse(made.get(str(model), 0), tier.concurrent, tier.daily) for model in Model}
         return Organization(account.credits if account else None, models)
 
     def usage(self, caller: Caller, start: date | None, before: date | None) -> Usage:
@@ -411,7 +415,7 @@ class Service:
             )
             if done:
                 tx.accounts.give_back(task.account, task.reserved - credits if task.reserved else 0)
-            self._admission.promote(tx)
+            self._admission.promote(tx, task)
             return done
 
         done = self._store.write(change).result()
@@ -427,7 +431,7 @@ class Service:
             )
             if done:
                 tx.accounts.give_back(task.account, task.reserved)
-            self._admission.promote(tx)
+            self._admission.promote(tx, task)
             return done
 
         done = self._store.write(change).result()
@@ -469,6 +473,15 @@ def _tried(part: Callable[[], object]) -> str:
     except Exception as error:
         return f"failing: {type(error).__name__}"
     return "ok"
+
+
+def _is_over(tx: Transaction, task: Task, tier: Tier) -> bool:
+    """Whether the account has as many tasks of the model as may be at work: then one more is THROTTLED."""
+    if tier.concurrent is None:
+        return False
+    model = str(task.request.model)
+    at_work = tx.waiting.active_of(task.account, model)
+    return at_work + tx.waiting.count_of(task.account, model, most=tier.concurrent) >= tier.concurrent
 
 
 def midnight(day: date) -> datetime:

@@ -22,6 +22,7 @@ from refilm.errors import NotFound, Unavailable
 from refilm.store.base import Store
 from refilm.store.postgres import PostgresStore
 from refilm.store.sqlite import SqliteStore
+from refilm.store.waiting import Lane
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 FULL = EditRequest(
@@ -211,17 +212,19 @@ def test_hide_takes_finished_tasks_only_and_once(store: Store):
     ]
 
 
-VERBS = ("admit", "throttle", "start", "progress", "hand_back", "succeed", "fail", "cancel", "hide")
+VERBS = ("admit", "throttle", "ease", "start", "progress", "hand_back", "succeed", "fail", "cancel", "hide")
 
 
 def apply(tx: Any, verb: str, task_id: str, attempt: int) -> None:
     """One verb, as its caller in the core would use it; admission only touches what waits."""
     rows = tx.tasks
-    waits = [item.id for item in rows.waiting(1000) if item.id == task_id]
+    waits = [place.id for place in tx.waiting.places() if place.id == task_id]
     if verb == "admit" and waits:
         rows.admit(waits, NOW)
     elif verb == "throttle" and waits:
         rows.throttle(waits)
+    elif verb == "ease" and waits:
+        rows.ease(waits)
     elif verb == "start":
         rows.start(task_id, NOW, MAX_ATTEMPTS)
     elif verb == "progress":
@@ -258,21 +261,45 @@ def test_no_walk_breaks_a_task(store: Store, walk: list[tuple[str, int]]):
 # admission's questions
 
 
-def test_waiting_gives_the_oldest_of_each_account_and_model(store: Store):
-    """A queue of one model hides neither another model's tasks nor another account's."""
-    request = {model: EditRequest(model, "asset:v") for model in Model}
-    for number in range(5):
-        inserted(store, request=request[Model.GEN4_ALEPH], created_at=NOW + timedelta(seconds=number))
-    young = inserted(store, request=request[Model.ALEPH2], created_at=NOW + timedelta(hours=1))
-    foreign = inserted(store, account="bob", created_at=NOW + timedelta(hours=2))
+lanes = st.tuples(st.sampled_from(["ann", "bob", "cy"]), st.sampled_from(list(Model)), st.integers(-1, 1))
 
-    found = store.read(lambda tx: tx.tasks.waiting(2))
 
-    assert {item.id for item in found} >= {young.id, foreign.id}
-    assert sorted(item.created_at for item in found if item.model == "gen4_aleph") == [
-        NOW.timestamp(),
-        NOW.timestamp() + 1,
-    ]
+@given(crowd=st.lists(st.tuples(lanes, st.sampled_from(["effects", "relay"]), st.integers(0, 3)), max_size=12))
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_heads_and_those_behind_them_are_all_who_wait(store: Store, crowd: list[tuple[Any, str, int]]):
+    """The heads are the oldest of each account, model, engine and priority; behind each stands the rest, in order."""
+    for (account, model, priority), engine, age in crowd:
+        at = NOW + timedelta(seconds=age)
+        request = EditRequest(model, "asset:v")
+        inserted(store, account=account, request=request, engine=engine, priority=priority, created_at=at)
+
+    heads = store.read(lambda tx: tx.waiting.heads())
+    lines = [[head.task, *store.read(lambda tx, h=head: tx.waiting.behind(h.task, 99))] for head in heads]
+
+    found = {line[0].lane: [(task.created_at, task.id) for task in line] for line in lines}
+    assert len(found) == len(heads)
+    assert all(line == sorted(line) for line in found.values())
+    assert all({task.lane for task in line} == {line[0].lane} for line in lines)
+    places = store.read(lambda tx: tx.waiting.places())
+    assert sorted(place.id for place in places) == sorted(task.id for line in lines for task in line)
+    for head in heads:
+        first_two = store.read(lambda tx, h=head: tx.waiting.behind(h.task, 1))
+        assert [(task.created_at, task.id) for task in first_two] == found[head.task.lane][1:2]
+    do(store, lambda tx: tx.tasks.admit([place.id for place in places], NOW))
+
+
+def test_heads_tell_the_tier_of_their_account(store: Store):
+    """A tier that was given is told, and taken back; an account without a row has none."""
+    do(store, lambda tx: tx.accounts.add(Account("ann", "Ann", NOW)))
+    for account in ("ann", "bob"):
+        inserted(store, account=account)
+
+    tiers = []
+    for tier in ("gold", None):
+        do(store, lambda tx, given=tier: tx.accounts.set_tier("ann", given))
+        tiers.append({head.task.lane.account: head.tier for head in store.read(lambda tx: tx.waiting.heads())})
+
+    assert tiers == [{"ann": "gold", "bob": None}, {"ann": None, "bob": None}]
 
 
 def test_admitted_tasks_are_active_until_they_end(store: Store):
@@ -283,12 +310,43 @@ def test_admitted_tasks_are_active_until_they_end(store: Store):
     do(store, lambda tx: tx.tasks.admit([first, second], NOW))
     do(store, lambda tx: tx.tasks.throttle([third]))
 
-    waiting = {item.id: item.throttled for item in store.read(lambda tx: tx.tasks.waiting(10))}
+    waiting = {place.id: place.throttled for place in store.read(lambda tx: tx.waiting.places())}
     assert waiting == {third: True, fourth: False}
-    assert store.read(lambda tx: tx.tasks.active()) == {("ann", "aleph2"): 2}
+    assert store.read(lambda tx: tx.waiting.active()) == {Lane("ann", "aleph2", "effects", 0): 2}
+    assert store.read(lambda tx: tx.waiting.active_of("ann", "aleph2")) == 2
     do(store, lambda tx: tx.tasks.cancel(first, NOW))
     finish(store, do(store, lambda tx: tx.tasks.start(second, NOW, 3)), TaskStatus.FAILED)
-    assert store.read(lambda tx: tx.tasks.active()) == {}
+    assert store.read(lambda tx: tx.waiting.active()) == {}
+
+
+def test_who_waits_is_counted_only_as_far_as_asked(store: Store):
+    """An account's waiting tasks are counted, of all models or of one, up to a bound."""
+    request = EditRequest(Model.GEN4_ALEPH, "asset:v")
+    made = [inserted(store), inserted(store), inserted(store, request=request), inserted(store, account="bob")]
+    do(store, lambda tx: tx.tasks.admit([made[0].id], NOW))
+
+    def count(model: str | None, most: int) -> int:
+        return store.read(lambda tx: tx.waiting.count_of("ann", model, most=most))
+
+    assert (count(None, 9), count(None, 1), count("aleph2", 9), count("gen4_aleph", 9)) == (2, 1, 1, 1)
+
+
+def test_places_and_who_is_eased_follow_priority_then_age(store: Store):
+    """The next of an account and model is the most urgent, then the oldest; those next who are THROTTLED are told."""
+    made = [
+        inserted(store, priority=priority, created_at=NOW + timedelta(seconds=number))
+        for number, priority in enumerate([0, 0, 7])
+    ]
+    inserted(store, account="bob")
+    do(store, lambda tx: tx.tasks.throttle([made[1].id, made[2].id]))
+
+    places = {place.id: place.number for place in store.read(lambda tx: tx.waiting.places())}
+    throttled = [store.read(lambda tx, n=n: tx.waiting.throttled_before("ann", "aleph2", n)) for n in (1, 2, 3)]
+
+    assert [places[task.id] for task in made] == [2, 3, 1]
+    assert [set(ids) for ids in throttled] == [{made[2].id}, {made[2].id}, {made[1].id, made[2].id}]
+    do(store, lambda tx: tx.tasks.ease(throttled[2]))
+    assert store.read(lambda tx: tx.waiting.throttled_before("ann", "aleph2", 3)) == []
 
 
 def test_throttle_leaves_admitted_work_alone(store: Store):

@@ -1,91 +1,162 @@
-"""Who may run now: caps, order, fairness; and that rows and queue change together or not at all."""
+"""Who may run now: caps, order, fairness, priority; and that rows and queue change together or not at all."""
 
 from __future__ import annotations
 
 import itertools
 import threading
-from collections import Counter
-from collections.abc import Iterator
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 
 import pytest
 import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from refilm.admission import Admission, Caps, decide
+from refilm.admission import LOWER_SHARE, Admission, Floor, Line, decide
+from refilm.domain.account import Account, Tier
 from refilm.domain.edit import Model
 from refilm.domain.task import MAX_ATTEMPTS, TaskStatus
 from refilm.errors import Unavailable
 from refilm.queue import Queue
 from refilm.store.sqlite import shared_engine
-from refilm.store.tasks import Waiting
+from refilm.store.waiting import Lane, Waiting
 
-MODELS = [str(model) for model in Model]
-lanes = st.tuples(st.sampled_from(["ann", "bob", "cy"]), st.sampled_from(MODELS))
-caps = st.builds(Caps, st.none() | st.integers(1, 5), st.integers(0, 12))
-
-
-@st.composite
-def crowds(draw: st.DrawFn) -> list[Waiting]:
-    """Waiting tasks of some accounts, in no order, some of the same moment."""
-    made = draw(st.lists(st.tuples(lanes, st.integers(0, 6), st.booleans()), max_size=40))
-    return [
-        Waiting(f"t{number}", account, model, "effects", throttled, float(at))
-        for number, ((account, model), at, throttled) in enumerate(made)
-    ]
-
-
-@given(waiting=crowds(), active=st.dictionaries(lanes, st.integers(1, 6)), limits=caps)
-def test_caps_and_window_hold(waiting, active, limits):
-    """Nothing is admitted twice, beyond an account's cap for a model, or beyond the window."""
-    decision = decide(waiting, active, limits)
-
-    admitted = Counter((task.account, task.model) for task in decision.admit)
-    assert len({task.id for task in decision.admit}) == len(decision.admit)
-    assert set(decision.admit) <= set(waiting)
-    assert sum(admitted.values()) <= max(0, limits.window - sum(active.values()))
-    if limits.per_model is not None:
-        assert all(count + active.get(lane, 0) <= limits.per_model for lane, count in admitted.items())
+POOLS = {"effects": "cpu", "bernini": "gpu"}
+lanes = st.builds(
+    Lane,
+    st.sampled_from(["ann", "bob", "cy"]),
+    st.sampled_from([str(model) for model in Model]),
+    st.sampled_from(list(POOLS)),
+    st.integers(-1, 2),
+)
+floors = st.dictionaries(lanes, st.integers(1, 6), max_size=6)
+crowds = st.lists(st.tuples(lanes, st.integers(0, 6)), max_size=40).map(
+    lambda made: [Waiting(f"t{number:02}", lane, float(at)) for number, (lane, at) in enumerate(made)]
+)
+caps = st.dictionaries(st.sampled_from(["ann", "bob", "cy"]), st.integers(1, 5), max_size=3)
+windows = st.fixed_dictionaries({}, optional={"cpu": st.integers(0, 12), "gpu": st.integers(0, 12)})
 
 
-@given(waiting=crowds(), active=st.dictionaries(lanes, st.integers(1, 6)), limits=caps)
-def test_within_an_account_and_model_the_oldest_go_first(waiting, active, limits):
-    """No task is admitted while an older one of the same account and model is left behind."""
-    decision = decide(waiting, active, limits)
+def decided(
+    waiting: Iterable[Waiting], active: Mapping[Lane, int], caps: Mapping[str, int], windows: Mapping[str, int]
+) -> list[Waiting]:
+    """What `decide` makes of them."""
+    in_lanes = defaultdict(list)
+    for task in sorted(waiting, key=lambda task: (task.created_at, task.id)):
+        in_lanes[task.lane].append(task)
+    lines = [Line(lane, POOLS[lane.engine], caps.get(lane.account), tasks) for lane, tasks in in_lanes.items()]
+    return decide(lines, Floor(active, POOLS.__getitem__), windows)
 
-    left = set(waiting) - set(decision.admit)
-    for taken, other in itertools.product(decision.admit, left):
-        if (taken.account, taken.model) == (other.account, other.model):
+
+def after(active: Mapping[Lane, int], admitted: Iterable[Waiting]) -> Counter[Lane]:
+    """Who is at work once they are admitted."""
+    return Counter(active) + Counter(task.lane for task in admitted)
+
+
+def summed(counts: Mapping[Lane, int], key) -> Counter:
+    """The same counts by something else than the lane."""
+    sums: Counter = Counter()
+    for lane, count in counts.items():
+        sums[key(lane)] += count
+    return sums
+
+
+def by_model(lane: Lane) -> tuple[str, str]:
+    return lane.account, lane.model
+
+
+def by_pool(lane: Lane) -> str:
+    return POOLS[lane.engine]
+
+
+@given(waiting=crowds, active=floors, caps=caps, windows=windows)
+def test_caps_and_windows_hold(waiting, active, caps, windows):
+    """Nothing is admitted twice, beyond an account's cap for a model, or beyond the window of its pool."""
+    admitted = decided(waiting, active, caps, windows)
+
+    before, now = summed(active, by_model), summed(after(active, admitted), by_model)
+    in_pool = summed(after(active, admitted), by_pool)
+    assert len({task.id for task in admitted}) == len(admitted)
+    assert set(admitted) <= set(waiting)
+    for task in admitted:
+        assert in_pool[by_pool(task.lane)] <= windows.get(by_pool(task.lane), 0)
+        cap = caps.get(task.lane.account)
+        assert cap is None or now[by_model(task.lane)] <= cap
+    assert all(now[group] >= before[group] for group in before)
+
+
+@given(waiting=crowds, active=floors, caps=caps, windows=windows)
+def test_within_a_lane_the_oldest_go_first(waiting, active, caps, windows):
+    """No task is admitted while an older one of the same account, model, engine and priority is left behind."""
+    admitted = decided(waiting, active, caps, windows)
+
+    left = set(waiting) - set(admitted)
+    for taken, other in itertools.product(admitted, left):
+        if taken.lane == other.lane:
             assert (taken.created_at, taken.id) < (other.created_at, other.id)
 
 
-@given(waiting=crowds(), active=st.dictionaries(lanes, st.integers(1, 6)), limits=caps)
-def test_no_room_is_wasted_and_throttled_means_capped(waiting, active, limits):
-    """What is throttled is over its cap and not admitted; where room is left, nothing but the capped waits."""
-    decision = decide(waiting, active, limits)
+@given(waiting=crowds, active=floors, caps=caps, windows=windows)
+def test_no_room_is_wasted(waiting, active, caps, windows):
+    """Where a pool has room left, whoever still waits for it is at a cap."""
+    admitted = decided(waiting, active, caps, windows)
 
-    used = Counter(active) + Counter((task.account, task.model) for task in decision.admit)
-    assert not set(decision.throttle) & set(decision.admit)
-    if limits.per_model is None:
-        assert decision.throttle == ()
-    else:
-        assert all(used[task.account, task.model] >= limits.per_model for task in decision.throttle)
-    if sum(used.values()) < limits.window:
-        assert set(waiting) == set(decision.admit) | set(decision.throttle)
+    used, in_pool = (summed(after(active, admitted), key) for key in (by_model, by_pool))
+    for task in set(waiting) - set(admitted):
+        if in_pool[by_pool(task.lane)] < windows.get(by_pool(task.lane), 0):
+            assert used[by_model(task.lane)] >= caps[task.lane.account]
 
 
-@given(waiting=crowds(), active=st.dictionaries(lanes, st.integers(1, 6)), limits=caps, seed=st.randoms())
-def test_the_order_of_asking_does_not_matter(waiting, active, limits, seed):
+@given(waiting=crowds, active=floors, caps=caps, windows=windows, seed=st.randoms())
+def test_the_order_of_asking_does_not_matter(waiting, active, caps, windows, seed):
     """A decision depends on what waits, not on the order in which it was listed."""
     shuffled = list(waiting)
     seed.shuffle(shuffled)
 
-    assert decide(shuffled, active, limits) == decide(waiting, active, limits)
+    assert decided(shuffled, active, caps, windows) == decided(waiting, active, caps, windows)
 
 
-def waiting_task(number: int, account: str, model: str = "gen4_aleph") -> Waiting:
+@given(waiting=crowds, active=floors, window=st.integers(1, 12))
+def test_the_more_urgent_go_first_but_for_the_share_of_the_others(waiting, active, window):
+    """Who is admitted before a more urgent task finds fewer than their share of the less urgent at work."""
+    admitted = decided(waiting, active, {}, {"cpu": window})
+
+    for place, taken in enumerate(admitted):
+        passed = [task for task in admitted[place + 1 :] if task.lane.priority > taken.lane.priority]
+        if passed:
+            top = max(task.lane.priority for task in passed)
+            at_work = after(active, admitted[:place])
+            less = sum(n for lane, n in at_work.items() if by_pool(lane) == "cpu" and lane.priority < top)
+            assert less < max(1, window // LOWER_SHARE)
+
+
+@given(
+    window=st.integers(1, 12),
+    count=st.integers(1, 8),
+    others=st.lists(st.tuples(lanes, st.integers(1, 3)), max_size=8),
+    which=st.randoms(),
+)
+def test_nobody_waits_for_ever(window, count, others, which):
+    """Under a flood of more urgent tasks from new accounts, every task is admitted after a bounded time."""
+    patient = [Waiting(f"p{number}", Lane("ann", "aleph2", "effects", -2), float(number)) for number in range(count)]
+    waiting = patient + [Waiting(f"o{n}", lane, float(-at)) for n, (lane, at) in enumerate(others)]
+    running: list[tuple[Waiting, int]] = []
+    for now in range(4 * (count + len(others) + 1)):
+        flood = [
+            Waiting(f"f{now}-{n}", Lane(f"new{now}-{n}", "aleph2", "effects", 2), float(now)) for n in range(window)
+        ]
+        running = [(task, ends) for task, ends in running if ends > now]
+        active = Counter(task.lane for task, _ in running)
+        admitted = decided([*waiting, *flood], active, {}, {"cpu": window, "gpu": window})
+        running += [(task, now + which.randint(1, 4)) for task in admitted]
+        waiting = [task for task in waiting if task not in admitted]
+
+    assert waiting == []
+
+
+def waiting_task(number: int, account: str, model: str = "gen4_aleph", priority: int = 0) -> Waiting:
     """The `number`th task, and so younger than those before it."""
-    return Waiting(f"t{number}", account, model, "effects", False, float(number))
+    return Waiting(f"t{number}", Lane(account, model, "effects", priority), float(number))
 
 
 def test_a_crowd_of_one_account_does_not_delay_anothers_first():
@@ -93,26 +164,47 @@ def test_a_crowd_of_one_account_does_not_delay_anothers_first():
     crowd = [waiting_task(number, "ann") for number in range(1000)]
     late = waiting_task(1000, "bob")
 
-    decision = decide([*crowd, late], {}, Caps(None, 2))
-
-    assert late in decision.admit
+    assert late in decided([*crowd, late], {}, {}, {"cpu": 2})
 
 
 def test_an_account_at_work_yields_to_one_that_is_not():
     """Who has nothing at work goes before who has, though it asked later."""
-    decision = decide([waiting_task(1, "ann"), waiting_task(2, "bob")], {("ann", "gen4_aleph"): 3}, Caps(None, 4))
+    ann = Lane("ann", "gen4_aleph", "effects", 0)
 
-    assert [task.account for task in decision.admit] == ["bob"]
+    admitted = decided([waiting_task(1, "ann"), waiting_task(2, "bob")], {ann: 3}, {}, {"cpu": 4})
+
+    assert [task.lane.account for task in admitted] == ["bob"]
 
 
 def test_a_cap_of_one_model_leaves_the_other_free():
     """An account over its cap for one model may still run the other."""
     waiting = [waiting_task(1, "ann"), waiting_task(2, "ann", "aleph2")]
 
-    decision = decide(waiting, {("ann", "gen4_aleph"): 1}, Caps(1, 9))
+    admitted = decided(waiting, {waiting[0].lane: 1}, {"ann": 1}, {"cpu": 9})
 
-    assert [task.id for task in decision.admit] == ["t2"]
-    assert [task.id for task in decision.throttle] == ["t1"]
+    assert [task.id for task in admitted] == ["t2"]
+
+
+def test_who_waits_for_another_pool_holds_nobody_up():
+    """Tasks of a pool without workers wait; those of the other go, though they are younger and of the same account."""
+    gone = Waiting("t1", Lane("ann", "gen4_aleph", "bernini", 0), 1.0)
+
+    assert decided([gone, waiting_task(2, "ann")], {}, {}, {"cpu": 9}) == [waiting_task(2, "ann")]
+
+
+def test_a_line_is_read_only_as_far_as_it_is_admitted():
+    """With one slot free, the second task of a long line is read and no other."""
+    read = []
+
+    def line() -> Iterator[Waiting]:
+        for number in range(100):
+            read.append(number)
+            yield waiting_task(number, "ann")
+
+    admitted = decide([Line(waiting_task(0, "ann").lane, "cpu", None, line())], Floor({}, POOLS.get), {"cpu": 1})
+
+    assert [task.id for task in admitted] == ["t0"]
+    assert read == [0, 1]
 
 
 # with the store
@@ -120,8 +212,19 @@ def test_a_cap_of_one_model_leaves_the_other_free():
 
 @pytest.fixture
 def admission_of(store, line, clock):
-    """admission_of(per_model, window): admission over the store and the line."""
-    return lambda per_model, window: Admission(store, line.enqueue, lambda _: "local", Caps(per_model, window), clock)
+    """admission_of(cap, window, **tiers): admission over the store and the line. cap: of accounts without a tier."""
+
+    def make(cap: int | None, window: int, **tiers: int) -> Admission:
+        return Admission(
+            store,
+            line.enqueue,
+            lambda _: "cpu",
+            lambda tx: {"cpu": window},
+            lambda name: Tier(tiers.get(name, cap)),
+            clock,
+        )
+
+    return make
 
 
 def settled(store) -> None:
@@ -129,18 +232,23 @@ def settled(store) -> None:
     store.write(lambda tx: None).result(10)
 
 
-def test_promote_admits_in_order_and_throttles_the_rest(store, line, admission_of, new_task):
+def statuses(store, tasks) -> list[str]:
+    """What became of them."""
+    return [store.task(task.id).status for task in tasks]
+
+
+def test_a_look_admits_in_order_and_throttles_the_rest(store, line, admission_of, new_task):
     """With a cap of two, the two oldest stand in line and the third is THROTTLED; the end of one admits it."""
     admission = admission_of(2, 10)
     tasks = [new_task() for _ in range(3)]
     for task in tasks:
         store.insert_task(task).result(10)
 
-    assert store.write(admission.promote).result(10) == 2
+    admission.sweep()
     assert store.write(admission.promote).result(10) == 0
 
     assert line.ids == [tasks[0].id, tasks[1].id]
-    assert [store.task(task.id).status for task in tasks] == ["PENDING", "PENDING", "THROTTLED"]
+    assert statuses(store, tasks) == ["PENDING", "PENDING", "THROTTLED"]
     store.write(lambda tx: tx.tasks.cancel(tasks[0].id, tasks[0].created_at)).result(10)
     assert store.write(admission.promote).result(10) == 1
     assert line.ids[-1] == tasks[2].id
@@ -199,7 +307,7 @@ def test_a_wake_that_failed_does_not_silence_the_next(store, line, admission_of,
     store.write(lambda tx: tx.connection.exec_driver_sql("PRAGMA busy_timeout=20")).result(10)
     blocker = shared_engine(tmp_path / "refilm.sqlite")
     with blocker.begin() as connection:
-        connection.execute(sa.text("INSERT INTO accounts VALUES ('a', 'ann', 0, NULL)"))
+        connection.execute(sa.text("INSERT INTO accounts (id, name, created_at) VALUES ('a', 'ann', 0)"))
         admission.wake()
         with pytest.raises(Unavailable):
             settled(store)
@@ -209,6 +317,69 @@ def test_a_wake_that_failed_does_not_silence_the_next(store, line, admission_of,
     settled(store)
 
     assert line.ids == [task.id]
+
+
+def test_whoever_is_within_the_cap_is_not_throttled_though_nobody_is_free(store, line, admission_of, new_task):
+    """THROTTLED means over the account's cap: the end of a task eases the next, even while the only worker is busy."""
+    admission = admission_of(2, 1)
+    tasks = [new_task() for _ in range(4)]
+    for task in tasks:
+        store.insert_task(task).result(10)
+    admission.sweep()
+    assert statuses(store, tasks) == ["PENDING", "PENDING", "THROTTLED", "THROTTLED"]
+
+    busy = new_task(account="bob")
+    store.insert_task(busy).result(10)
+    store.write(lambda tx: tx.tasks.admit([busy.id], busy.created_at)).result(10)
+
+    def end(tx) -> None:
+        tx.tasks.cancel(tasks[0].id, tasks[0].created_at)
+        admission.promote(tx, tasks[0])
+
+    store.write(end).result(10)
+
+    assert line.ids == [tasks[0].id]
+    assert statuses(store, tasks[1:]) == ["PENDING", "PENDING", "THROTTLED"]
+
+
+def test_a_sweep_follows_a_tier_that_was_changed(store, admission_of, new_task, clock):
+    """With a smaller tier more are THROTTLED at the next sweep, with a larger one fewer; nobody at work is stopped."""
+    store.write(lambda tx: tx.accounts.add(Account("ann", "ann", clock()))).result(10)
+    tasks = [new_task() for _ in range(4)]
+    for task in tasks:
+        store.insert_task(task).result(10)
+    admission = admission_of(None, 0, small=1, large=3)
+
+    seen = []
+    for tier in ("small", "large", None, "small"):
+        store.write(lambda tx, tier=tier: tx.accounts.set_tier("ann", tier)).result(10)
+        admission.sweep()
+        seen.append(statuses(store, tasks).count("THROTTLED"))
+
+    assert seen == [3, 1, 0, 3]
+
+
+def test_a_deep_line_is_admitted_in_order(store, line, admission_of, new_task):
+    """Where there is much room, a long line is read piece by piece, and nobody in it is left out or overtaken."""
+    tasks = [new_task() for _ in range(60)]
+    for task in tasks:
+        store.insert_task(task).result(10)
+
+    assert store.write(admission_of(None, 50).promote).result(10) == 50
+
+    assert line.ids == [task.id for task in tasks[:50]]
+
+
+def test_the_more_urgent_key_goes_first(store, line, admission_of, new_task):
+    """A younger task of a higher priority is admitted before older ones."""
+    tasks = [new_task(), new_task(), new_task(account="bob", priority=5)]
+    for task in tasks:
+        store.insert_task(task).result(10)
+
+    store.write(admission_of(None, 3).promote).result(10)
+
+    assert line.ids.index(tasks[2].id) <= 1
+    assert line.ids.index(tasks[0].id) < line.ids.index(tasks[1].id)
 
 
 # with the real queue
@@ -232,7 +403,7 @@ def enqueued(store) -> list[str]:
 
 def test_rows_and_queue_change_together_or_not_at_all(store, queue, clock, new_task):
     """A transaction that fails after promoting leaves nothing enqueued and nothing admitted; one that holds, both."""
-    admission = Admission(store, queue.enqueue, lambda _: "local", Caps(None, 5), clock)
+    admission = Admission(store, queue.enqueue, lambda _: "cpu", lambda tx: {"cpu": 5}, lambda _: Tier(), clock)
     task = new_task()
     store.insert_task(task).result(10)
 
@@ -243,9 +414,9 @@ def test_rows_and_queue_change_together_or_not_at_all(store, queue, clock, new_t
     with pytest.raises(LookupError):
         store.write(promote_and_break).result(10)
     assert enqueued(store) == []
-    assert [item.id for item in store.read(lambda tx: tx.tasks.waiting(9))] == [task.id]
+    assert [head.task.id for head in store.read(lambda tx: tx.waiting.heads())] == [task.id]
 
     assert store.write(admission.promote).result(10) == 1
     assert enqueued(store) == [task.id]
-    assert store.read(lambda tx: tx.tasks.waiting(9)) == []
+    assert store.read(lambda tx: tx.waiting.heads()) == []
     assert store.write(lambda tx: tx.tasks.start(task.id, clock(), MAX_ATTEMPTS)).result(10).attempt == 1

@@ -11,9 +11,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from refilm.accounts import Accounts
-from refilm.admission import Admission, Caps
+from refilm.admission import Admission
 from refilm.assets.signing import Signer
 from refilm.config import Settings
+from refilm.domain.account import Tier
 from refilm.domain.clip import ClipInfo
 from refilm.domain.edit import EditRequest, Model
 from refilm.domain.sending import Sending
@@ -42,8 +43,9 @@ def service_of(store, assets, intake, line, clock):
     """service_of(max_daily=None, max_waiting=None, window=99): a service with those caps."""
 
     def make(max_daily: int | None = None, max_waiting: int | None = None, window: int = 99) -> Service:
-        admission = Admission(store, line.enqueue, lambda _: "local", Caps(None, window), clock)
-        terms = Terms(lambda _: "effects", Settings().limits, PRICES, 600, max_daily, max_waiting)
+        admission = Admission(store, line.enqueue, lambda _: "cpu", lambda tx: {"cpu": window}, lambda _: Tier(), clock)
+        tier = Tier(daily=max_daily)
+        terms = Terms(lambda _: "effects", Settings().limits, PRICES, 600, lambda _: tier, max_waiting)
         return Service(store, assets, admission, intake, Signer([("k", b"sixteen bytes or more")]), terms, clock)
 
     return make

@@ -10,10 +10,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from refilm.accounts import Caller
-from refilm.admission import Admission, Caps
+from refilm.admission import Admission
 from refilm.api.listing import cursor_of, listing_of
 from refilm.assets.signing import Signer
 from refilm.config import Settings
+from refilm.domain.account import Tier
 from refilm.domain.edit import Model
 from refilm.domain.listing import Listing, Place
 from refilm.domain.task import TaskStatus
@@ -27,7 +28,7 @@ PROMPTS = ("make it warm", "Make it COLD", "\u00dcBERALL schnee", "tuy\u1ebft r\
 @pytest.fixture
 def service(store, assets, intake, line, clock) -> Service:
     """A service that admits nobody."""
-    admission = Admission(store, line.enqueue, lambda _: "local", Caps(None, 0), clock)
+    admission = Admission(store, line.enqueue, lambda _: "cpu", lambda tx: {}, lambda _: Tier(), clock)
     terms = Terms(lambda _: "effects", Settings().limits, {}, output_url_seconds=600)
     return Service(store, assets, admission, intake, Signer([("k", b"sixteen bytes or more")]), terms, clock)
 

@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from refilm.accounts import Caller
-from refilm.admission import Admission, Caps
+from refilm.admission import Admission
 from refilm.assets.signing import Signer
 from refilm.config import Settings
+from refilm.domain.account import Tier
 from refilm.domain.edit import EditRequest, Model
 from refilm.domain.sending import MOST_TRIES, Sending, is_other_try
 from refilm.domain.task import Task
@@ -26,7 +27,7 @@ REQUEST = EditRequest(Model.GEN4_ALEPH, "data:video/mp4;base64,c29tZSBieXRlcw=="
 @pytest.fixture
 def service(store, assets, intake, line, clock) -> Service:
     """A service whose admitted tasks only stand in line."""
-    admission = Admission(store, line.enqueue, lambda _: "local", Caps(None, 99), clock)
+    admission = Admission(store, line.enqueue, lambda _: "cpu", lambda tx: {"cpu": 99}, lambda _: Tier(), clock)
     terms = Terms(lambda _: "effects", Settings().limits, {}, output_url_seconds=600)
     return Service(store, assets, admission, intake, Signer([("k", b"sixteen bytes or more")]), terms, clock)
 

@@ -14,10 +14,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from refilm.accounts import Caller
-from refilm.admission import Admission, Caps
+from refilm.admission import Admission
 from refilm.assets.signing import Signer
 from refilm.config import Settings
-from refilm.domain.account import UsedCredits
+from refilm.domain.account import Tier, UsedCredits
 from refilm.domain.clip import ClipInfo
 from refilm.domain.edit import MAX_SEED, EditRequest, Model, OutputFormat, OutputSpec, Reference
 from refilm.domain.task import MAX_ATTEMPTS, Failure, TaskStatus
@@ -46,9 +46,10 @@ def service_of(store, assets, intake, line, clock):
     """service_of(per_model=None, window=9): a service whose admitted tasks only stand in line."""
 
     def make(per_model: int | None = None, window: int = 9) -> Service:
-        admission = Admission(store, line.enqueue, lambda _: "local", Caps(per_model, window), clock)
+        tier = Tier(per_model)
+        admission = Admission(store, line.enqueue, lambda _: "cpu", lambda tx: {"cpu": window}, lambda _: tier, clock)
         settings = Settings()
-        terms = Terms(lambda model: f"engine of {model}", settings.limits, PRICES, output_url_seconds=600)
+        terms = Terms(lambda model: f"engine of {model}", settings.limits, PRICES, 600, lambda _: tier)
         signer = Signer([("k", b"sixteen bytes or more")])
         return Service(store, assets, admission, intake, signer, terms, clock)
 

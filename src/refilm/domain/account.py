@@ -7,18 +7,33 @@ from datetime import date, datetime
 
 
 @dataclass(frozen=True)
+class Tier:
+    """How much an account may do with each model, None: no cap.
+
+    concurrent: tasks at work at the same time, what is over it waits.  daily: tasks taken in 24 hours.
+    """
+
+    concurrent: int | None = None
+    daily: int | None = None
+
+
+@dataclass(frozen=True)
 class Account:
-    """Who owns tasks and uploads. credits: what is left to spend; None where they are not counted."""
+    """Who owns tasks and uploads. credits: what is left to spend; None where they are not counted.
+
+    tier: the name of the tier that it was given, if any.
+    """
 
     id: str
     name: str
     created_at: datetime
     credits: int | None = None
+    tier: str | None = None
 
 
 @dataclass(frozen=True)
 class Key:
-    """A secret of an account, known by its hash alone."""
+    """A secret of an account, known by its hash alone. priority: of the tasks made with it, the higher first."""
 
     id: str
     account: str
@@ -26,6 +41,7 @@ class Key:
     hash: str
     created_at: datetime
     revoked_at: datetime | None = None
+    priority: int = 0
 
 
 @dataclass(frozen=True)

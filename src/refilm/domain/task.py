@@ -65,7 +65,7 @@ class Task:
     progress: 0..1 while RUNNING.  attempt: how often it was started.  estimated_credits: the ceiling told at create.
     reserved: what of that was taken from a counted account at create, to be settled once at the end.
     credits: the final cost, set once with the terminal status.  outputs: asset keys.
-    applied: what the engine did, or why it refused, as JSON values.
+    applied: what the engine did, or why it refused, as JSON values.  priority: while it waits, the higher goes first.
     """
 
     id: str
@@ -84,3 +84,4 @@ class Task:
     outputs: tuple[str, ...] = ()
     failure: Failure | None = None
     applied: dict[str, Any] = field(default_factory=dict)
+    priority: int = 0

@@ -20,12 +20,13 @@ def key_of(row: sa.Row[Any]) -> Key:
         hash=row.hash,
         created_at=datetime.fromtimestamp(row.created_at, UTC),
         revoked_at=datetime.fromtimestamp(row.revoked_at, UTC) if row.revoked_at is not None else None,
+        priority=row.priority,
     )
 
 
 def account_of(row: sa.Row[Any]) -> Account:
     """The account in a row of the table."""
-    return Account(row.id, row.name, datetime.fromtimestamp(row.created_at, UTC), row.credits)
+    return Account(row.id, row.name, datetime.fromtimestamp(row.created_at, UTC), row.credits, row.tier)
 
 
 class AccountRows:
@@ -54,6 +55,10 @@ class AccountRows:
         """Count an account's credits from this many on; None: do not count them."""
         self._connection.execute(accounts.update().where(accounts.c.id == account_id).values(credits=credits))
 
+    def set_tier(self, account_id: str, tier: str | None) -> None:
+        """Give an account a tier by name; None: that of those who were given none."""
+        self._connection.execute(accounts.update().where(accounts.c.id == account_id).values(tier=tier))
+
     def reserve(self, account_id: str, credits: int) -> bool:
         """Take credits from a counted account. False, and nothing taken, where it has too few."""
         changed = self._connection.execute(
@@ -78,7 +83,12 @@ class AccountRows:
         """Add a key."""
         self._connection.execute(
             keys.insert().values(
-                id=key.id, account=key.account, name=key.name, hash=key.hash, created_at=key.created_at.timestamp()
+                id=key.id,
+                account=key.account,
+                name=key.name,
+                hash=key.hash,
+                created_at=key.created_at.timestamp(),
+                priority=key.priority,
             )
         )
 
@@ -93,10 +103,17 @@ class AccountRows:
 
     def revoke(self, name_or_id: str, at: datetime) -> int:
         """Revoke the live keys of that name or id; returns how many there were."""
+        return self._change_keys(name_or_id, revoked_at=at.timestamp())
+
+    def set_priority(self, name_or_id: str, priority: int) -> int:
+        """Change the priority of the live keys of that name or id; returns how many there were."""
+        return self._change_keys(name_or_id, priority=priority)
+
+    def _change_keys(self, name_or_id: str, **values: Any) -> int:
         changed = self._connection.execute(
             keys.update()
             .where((keys.c.name == name_or_id) | (keys.c.id == name_or_id), keys.c.revoked_at.is_(None))
-            .values(revoked_at=at.timestamp())
+            .values(**values)
         )
         return changed.rowcount
 

@@ -10,6 +10,7 @@ from refilm.store.accounts import AccountRows
 from refilm.store.sendings import SendingRows
 from refilm.store.tasks import TaskRows
 from refilm.store.uploads import UploadRows
+from refilm.store.waiting import WaitingRows
 from refilm.store.workers import WorkerRows
 
 
@@ -31,6 +32,11 @@ class Transaction:
     def tasks(self) -> TaskRows:
         """Tasks."""
         return TaskRows(self.connection)
+
+    @cached_property
+    def waiting(self) -> WaitingRows:
+        """Questions about who waits and who is at work."""
+        return WaitingRows(self.connection)
 
     @cached_property
     def sendings(self) -> SendingRows:

@@ -32,24 +32,34 @@ tasks = sa.Table(
     sa.Column("failure", sa.Text),
     sa.Column("failure_code", sa.Text),
     sa.Column("applied", sa.Text, nullable=False, default="{}"),
+    sa.Column("priority", sa.Integer, nullable=False, default=0, server_default="0"),
 )
 
-WAITING = tasks.c.status.in_(("PENDING", "THROTTLED"))
+#: Nobody admitted it yet; admitted and not finished. The indexes serve only who asks in these words.
+WAITING = tasks.c.admitted_at.is_(None) & tasks.c.finished_at.is_(None)
+ACTIVE = tasks.c.admitted_at.is_not(None) & tasks.c.finished_at.is_(None)
 
-# Admission looks for the oldest task that nobody admitted yet.
+# Admission jumps from lane to lane, and looks along one of them.
 sa.Index(
     "tasks_waiting",
+    tasks.c.account,
+    tasks.c.model,
+    tasks.c.engine,
+    tasks.c.priority,
     tasks.c.created_at,
-    sqlite_where=tasks.c.admitted_at.is_(None) & WAITING,
-    postgresql_where=tasks.c.admitted_at.is_(None) & WAITING,
+    tasks.c.id,
+    sqlite_where=WAITING,
+    postgresql_where=WAITING,
 )
-# Caps count what an account has admitted and not finished.
+# Caps and fairness count what is at work.
 sa.Index(
     "tasks_active",
     tasks.c.account,
     tasks.c.model,
-    sqlite_where=tasks.c.finished_at.is_(None),
-    postgresql_where=tasks.c.finished_at.is_(None),
+    tasks.c.engine,
+    tasks.c.priority,
+    sqlite_where=ACTIVE,
+    postgresql_where=ACTIVE,
 )
 # The sweeper looks for what ended, or was deleted, long ago.
 sa.Index(
@@ -64,7 +74,8 @@ sa.Index(
     sqlite_where=tasks.c.deleted_at.is_not(None),
     postgresql_where=tasks.c.deleted_at.is_not(None),
 )
-sa.Index("tasks_account_created", tasks.c.account, tasks.c.created_at)
+# Daily caps count by model what an account made lately, without reading the tasks.
+sa.Index("tasks_account_created", tasks.c.account, tasks.c.created_at, tasks.c.model)
 
 #: Which task a create made, for as long as the same create may be sent again. tries: a bit for each try that came.
 sendings = sa.Table(
@@ -93,6 +104,7 @@ accounts = sa.Table(
     sa.Column("name", sa.Text, nullable=False, unique=True),
     sa.Column("created_at", sa.Float, nullable=False),
     sa.Column("credits", sa.Integer),
+    sa.Column("tier", sa.Text),
 )
 
 keys = sa.Table(
@@ -104,6 +116,7 @@ keys = sa.Table(
     sa.Column("hash", sa.Text, nullable=False, unique=True),
     sa.Column("created_at", sa.Float, nullable=False),
     sa.Column("revoked_at", sa.Float),
+    sa.Column("priority", sa.Integer, nullable=False, default=0, server_default="0"),
 )
 
 uploads = sa.Table(

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
@@ -14,20 +14,7 @@ import sqlalchemy as sa
 from refilm.domain.edit import EditRequest
 from refilm.domain.listing import Listing
 from refilm.domain.task import Failure, Task, TaskStatus
-from refilm.store.tables import WAITING, tasks
-
-
-@dataclass(frozen=True)
-class Waiting:
-    """A task that nobody admitted yet, as far as admission needs to know it."""
-
-    id: str
-    account: str
-    model: str
-    engine: str
-    throttled: bool
-    created_at: float
-
+from refilm.store.tables import ACTIVE, WAITING, tasks
 
 #: What a task is made of, in the order that `task_of` reads.
 COLUMNS = (
@@ -48,7 +35,11 @@ COLUMNS = (
     tasks.c.failure_code,
     tasks.c.applied,
     tasks.c.reserved,
+    tasks.c.priority,
 )
+
+#: How many tasks one statement names: every database has a limit.
+NAMED_AT_ONCE = 1000
 
 UNFINISHED = tasks.c.finished_at.is_(None)
 
@@ -91,6 +82,7 @@ def task_of(row: Sequence[Any]) -> Task:
         failure=failure,
         applied=json.loads(row[15]) if row[15] != "{}" else {},
         reserved=row[16],
+        priority=row[17],
     )
 
 
@@ -101,6 +93,7 @@ def row_of(task: Task) -> dict[str, Any]:
         "account": task.account,
         "model": str(task.request.model),
         "engine": task.engine,
+        "priority": task.priority,
         "status": str(task.status),
         "request": json.dumps(task.request.to_json(), ensure_ascii=False, separators=(",", ":")),
         "estimated_credits": task.estimated_credits,
@@ -119,6 +112,7 @@ NEW_TASK = (
     "account",
     "model",
     "engine",
+    "priority",
     "status",
     "request",
     "estimated_credits",
@@ -170,6 +164,7 @@ class TaskRows:
                 status=TaskStatus.RUNNING,
                 attempt=tasks.c.attempt + 1,
                 progress=0.0,
+                admitted_at=sa.func.coalesce(tasks.c.admitted_at, at.timestamp()),
                 started_at=sa.func.coalesce(tasks.c.started_at, at.timestamp()),
             )
         )
@@ -258,35 +253,6 @@ class TaskRows:
         rows = self._connection.execute(chosen.order_by(tasks.c.created_at.desc(), tasks.c.id.desc()).limit(most))
         return [task_of(row) for row in rows]
 
-    def waiting(self, of_each: int) -> list[Waiting]:
-        """The oldest tasks that nobody admitted yet, at most `of_each` of every account and model."""
-        rank = (
-            sa.func.row_number()
-            .over(partition_by=(tasks.c.account, tasks.c.model), order_by=(tasks.c.created_at, tasks.c.id))
-            .label("rank")
-        )
-        ranked = (
-            sa.select(
-                tasks.c.id, tasks.c.account, tasks.c.model, tasks.c.engine, tasks.c.status, tasks.c.created_at, rank
-            )
-            .where(tasks.c.admitted_at.is_(None), WAITING)
-            .subquery()
-        )
-        rows = self._connection.execute(sa.select(ranked).where(ranked.c.rank <= of_each))
-        return [
-            Waiting(row.id, row.account, row.model, row.engine, row.status == TaskStatus.THROTTLED, row.created_at)
-            for row in rows
-        ]
-
-    def active(self) -> dict[tuple[str, str], int]:
-        """How many admitted and unfinished tasks each account has of each model."""
-        rows = self._connection.execute(
-            sa.select(tasks.c.account, tasks.c.model, sa.func.count())
-            .where(UNFINISHED, tasks.c.admitted_at.is_not(None))
-            .group_by(tasks.c.account, tasks.c.model)
-        )
-        return {(row[0], row[1]): row[2] for row in rows}
-
     def admit(self, task_ids: Sequence[str], at: datetime) -> None:
         """Waiting tasks become PENDING and admitted."""
         self._connection.execute(
@@ -295,9 +261,16 @@ class TaskRows:
 
     def throttle(self, task_ids: Sequence[str]) -> None:
         """Waiting tasks become THROTTLED: stored, over their account's cap."""
-        self._connection.execute(
-            tasks.update().where(tasks.c.id.in_(task_ids), WAITING).values(status=TaskStatus.THROTTLED)
-        )
+        self._mark(task_ids, TaskStatus.THROTTLED)
+
+    def ease(self, task_ids: Sequence[str]) -> None:
+        """Waiting tasks become PENDING: not over their account's cap any more, though not admitted yet."""
+        self._mark(task_ids, TaskStatus.PENDING)
+
+    def _mark(self, task_ids: Sequence[str], status: TaskStatus) -> None:
+        for at in range(0, len(task_ids), NAMED_AT_ONCE):
+            some = tasks.c.id.in_(task_ids[at : at + NAMED_AT_ONCE])
+            self._connection.execute(tasks.update().where(some, WAITING).values(status=status))
 
     def finished_before(self, before: datetime, most: int) -> list[tuple[str, tuple[str, ...]]]:
         """(id, outputs) of tasks that ended before a moment and were not deleted, the oldest first."""
@@ -332,13 +305,6 @@ class TaskRows:
         )
         return {row[0]: row[1] for row in rows}
 
-    def waiting_of(self, account: str) -> int:
-        """How many tasks of an account nobody admitted yet."""
-        asked = sa.select(sa.func.count()).where(
-            tasks.c.account == account, tasks.c.finished_at.is_(None), tasks.c.admitted_at.is_(None), WAITING
-        )
-        return int(self._connection.execute(asked).scalar_one())
-
     def credits_between(self, account: str, start: datetime, before: datetime) -> list[tuple[float, str, int]]:
         """What finished tasks of an account cost: moment of creation, model, credits."""
         rows = self._connection.execute(
@@ -355,7 +321,8 @@ class TaskRows:
 
     def counts(self) -> dict[str, int]:
         """How many unfinished tasks there are in each status."""
-        rows = self._connection.execute(
-            sa.select(tasks.c.status, sa.func.count()).where(UNFINISHED).group_by(tasks.c.status)
-        )
-        return {row[0]: row[1] for row in rows}
+        counted: Counter[str] = Counter()
+        for unfinished in (WAITING, ACTIVE):  # one after the other, because each has an index of its own
+            asked = sa.select(tasks.c.status, sa.func.count()).where(unfinished).group_by(tasks.c.status)
+            counted.update({row[0]: row[1] for row in self._connection.execute(asked)})
+        return dict(counted)

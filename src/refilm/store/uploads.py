@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from refilm.domain.upload import Upload
 from refilm.domain.uri import UPLOAD_SCHEME
-from refilm.store.tables import tasks, uploads
+from refilm.store.tables import ACTIVE, WAITING, tasks, uploads
 
 
 def upload_of(row: sa.Row[Any]) -> Upload:
@@ -79,14 +79,12 @@ class UploadRows:
 
     def expired(self, at: datetime, most: int) -> list[Upload]:
         """Uploads whose time is over and that no unfinished task still needs, the oldest first."""
-        needed = (
-            sa.exists()
-            .where(
-                tasks.c.finished_at.is_(None),
-                tasks.c.account == uploads.c.account,
-                tasks.c.request.contains(sa.literal(UPLOAD_SCHEME) + uploads.c.id),
+        named = tasks.c.request.contains(sa.literal(UPLOAD_SCHEME) + uploads.c.id)
+        needed = sa.or_(
+            *(
+                sa.exists().where(unfinished, tasks.c.account == uploads.c.account, named).correlate(uploads)
+                for unfinished in (WAITING, ACTIVE)  # each has an index of its own
             )
-            .correlate(uploads)
         )
         rows = self._connection.execute(
             sa.select(uploads)

@@ -9,12 +9,16 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
 
 from refilm.bootstrap import build, queue_engine
 from refilm.cli import main
 from refilm.config import Settings
 from refilm.queue import check_tables
+from refilm.store import migrations
 from refilm.store.schema import HEAD, schema_of
+from refilm.store.tables import metadata
 
 Refilm = Callable[..., tuple[int, str, str]]
 
@@ -56,10 +60,14 @@ def refilm(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) 
 
 
 def make_old(engine: sa.Engine) -> None:
-    """The database as the first revision left it."""
+    """The database as the first revision left it, empty."""
     with engine.begin() as connection:
-        connection.exec_driver_sql("DROP TABLE workers")
-        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0001'")
+        metadata.drop_all(connection)
+        connection.exec_driver_sql("DROP TABLE alembic_version")
+        config = Config()
+        config.set_main_option("script_location", str(Path(migrations.__file__).parent))
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
 
 
 def test_check_of_nothing_says_how_it_begins(refilm: Refilm, served: Settings):

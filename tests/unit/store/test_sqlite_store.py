@@ -85,7 +85,7 @@ def test_other_writers_begin_immediate_too(store, tmp_path, engine_of):
     """The queue's connections take the write lock at their first write, and give it back."""
     engine = engine_of(tmp_path / "refilm.sqlite")
     with engine.begin() as connection:
-        connection.execute(sa.text("INSERT INTO accounts VALUES ('a', 'ann', 0, NULL)"))
+        connection.execute(sa.text("INSERT INTO accounts (id, name, created_at) VALUES ('a', 'ann', 0)"))
         other = sqlite3.connect(tmp_path / "refilm.sqlite", timeout=0, isolation_level=None)
         with pytest.raises(sqlite3.OperationalError, match="locked"):
             other.execute("BEGIN IMMEDIATE")
