@@ -17,10 +17,11 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from refilm.accounts import Caller
-from refilm.admission import Admission, Caps
+from refilm.admission import Admission
 from refilm.assets.local import LocalAssets
 from refilm.assets.signing import Signer
 from refilm.config import Settings
+from refilm.domain.account import Tier
 from refilm.domain.clip import ClipInfo
 from refilm.domain.task import MAX_ATTEMPTS, Task, TaskStatus
 from refilm.engines.base import Outcome
@@ -52,7 +53,9 @@ class Lives:
         self.recorded: list[tuple[str, bytes]] = []
         self.edits: list[int] = []
         self.fate: Any = None
-        admission = Admission(store, lambda *_: None, lambda _: "cpu", Caps(None, 9), lambda: task.created_at)
+        admission = Admission(
+            store, lambda *_: None, lambda _: "cpu", lambda tx: {"cpu": 9}, lambda _: Tier(), lambda: task.created_at
+        )
         terms = Terms(lambda _: "odd", SETTINGS.limits, {}, 600)
         signer = Signer([("k", b"sixteen bytes or more")])
         self.service = Service(store, assets, admission, None, signer, terms, lambda: task.created_at)
