@@ -39,6 +39,10 @@ bench: $(STAMP)  ## tables against named peers; about 25 minutes, and a few with
 	$(RUN)/python bench/api.py
 	$(RUN)/python bench/quality.py $(BENCH)
 
+# For instance `make campaign-r01_kill ARGS="--database postgres"`; campaigns/README.md lists them.
+campaign-%: $(STAMP)  ## a long reliability run; one line of verdict at its end
+	PYTHONPATH=campaigns:tests/acceptance $(RUN)/python campaigns/$*.py $(ARGS)
+
 pictures: $(STAMP)  ## docs/pictures/ and docs/contact_sheet.jpg anew; look at them before committing
 	$(RUN)/python docs/pictures.py
 
