@@ -57,9 +57,9 @@ def test_the_slots_of_the_living_are_added_up_by_pool(store: Store):
 
 
 def test_nobody_serves_in_an_empty_table(store: Store):
-    """No workers: no slots, no contracts, no dead, no error."""
+    """No workers: no slots, nobody living, no error."""
     assert store.read(lambda tx: tx.workers.slots(30)) == {}
-    assert store.read(lambda tx: tx.workers.contracts(30)) == frozenset()
+    assert store.read(lambda tx: tx.workers.living(30)) == []
     assert store.read(lambda tx: tx.workers.beats()) == {}
 
 
@@ -81,12 +81,27 @@ def test_only_the_newest_contract_has_slots(store: Store):
     do(store, lambda tx: tx.workers.register("ann", [ANN]))
     do(store, lambda tx: tx.workers.register("bob", [newer]))
 
-    assert store.read(lambda tx: tx.workers.contracts(30)) == {1, 2}
+    assert sorted(store.read(lambda tx: tx.workers.living(30)), key=lambda worker: worker.id) == [ANN, newer]
     assert store.read(lambda tx: tx.workers.slots(30)) == {"cpu": 3}
+    assert store.read(lambda tx: tx.workers.slots(30, contract=2)) == {"cpu": 3}
+    assert store.read(lambda tx: tx.workers.slots(30, contract=1)) == {}
 
     silent(store, newer, 31)
-    assert store.read(lambda tx: tx.workers.contracts(30)) == {1}
-    assert store.read(lambda tx: tx.workers.slots(30)) == {"cpu": 2}
+    assert store.read(lambda tx: tx.workers.living(30)) == [ANN]
+    assert store.read(lambda tx: tx.workers.slots(30, contract=1)) == {"cpu": 2}
+    assert store.read(lambda tx: tx.workers.slots(30, contract=2)) == {}
+
+
+def test_a_lock_that_is_held_is_refused_at_once(postgres_url: str):
+    """Of many who try only one has it, until its transaction ends. (SQLite has one writer and one process.)"""
+    store = PostgresStore(postgres_url)
+
+    def held(tx: Any) -> tuple[bool, bool]:
+        return tx.try_lock("sweep"), store.read(lambda other: other.try_lock("sweep"))
+
+    assert store.read(held) == (True, False)
+    assert store.read(lambda tx: tx.try_lock("sweep")) is True
+    store.close()
 
 
 def test_registering_again_forgets_what_was_served_before(store: Store):

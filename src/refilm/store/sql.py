@@ -28,6 +28,13 @@ class Transaction:
         if self.connection.dialect.name == "postgresql":
             self.connection.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtextextended(name, 0))))
 
+    def try_lock(self, name: str) -> bool:
+        """`lock`, unless another transaction holds it: then False, at once."""
+        if self.connection.dialect.name != "postgresql":
+            return True
+        taken = sa.func.pg_try_advisory_xact_lock(sa.func.hashtextextended(name, 0))
+        return bool(self.connection.execute(sa.select(taken)).scalar_one())
+
     @cached_property
     def tasks(self) -> TaskRows:
         """Tasks."""

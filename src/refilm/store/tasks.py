@@ -253,6 +253,13 @@ class TaskRows:
         rows = self._connection.execute(chosen.order_by(tasks.c.created_at.desc(), tasks.c.id.desc()).limit(most))
         return [task_of(row) for row in rows]
 
+    def admitted(self) -> list[tuple[str, str]]:
+        """(id, engine) of tasks that were admitted and have not ended."""
+        rows = self._connection.execute(
+            sa.select(tasks.c.id, tasks.c.engine).where(UNFINISHED, tasks.c.admitted_at.is_not(None))
+        )
+        return [(row[0], row[1]) for row in rows]
+
     def admit(self, task_ids: Sequence[str], at: datetime) -> None:
         """Waiting tasks become PENDING and admitted."""
         self._connection.execute(

@@ -66,21 +66,24 @@ class WorkerRows:
         )
         return bool(changed.rowcount)
 
-    def slots(self, within_seconds: float) -> Mapping[str, int]:
-        """How many tasks of each pool the living run at once. Who drains does not count, nor an older contract."""
-        living = self._living(within_seconds)
-        newest = sa.select(sa.func.max(workers.c.contract)).where(living).scalar_subquery()
-        rows = self._connection.execute(
-            sa.select(workers.c.pool, sa.func.sum(workers.c.slots))
-            .where(living, ~workers.c.draining, workers.c.contract == newest)
-            .group_by(workers.c.pool)
-        )
-        return {row[0]: int(row[1]) for row in rows}
+    def slots(self, within_seconds: float, contract: int | None = None) -> Mapping[str, int]:
+        """How many tasks of each pool the living run at once. Who drains does not count, nor an older contract.
 
-    def contracts(self, within_seconds: float) -> frozenset[int]:
-        """The contracts of the living."""
-        rows = self._connection.execute(sa.select(workers.c.contract).where(self._living(within_seconds)).distinct())
-        return frozenset(row[0] for row in rows)
+        contract: of whoever asks in order to enqueue. It has no slots where the newest is another: nobody would take
+        what it enqueues.
+        """
+        taking = self._living(within_seconds) & ~workers.c.draining
+        newest = sa.select(sa.func.max(workers.c.contract)).where(taking).scalar_subquery()
+        asked = sa.select(workers.c.pool, sa.func.sum(workers.c.slots)).where(taking, workers.c.contract == newest)
+        if contract is not None:
+            asked = asked.where(workers.c.contract == contract)
+        return {row[0]: int(row[1]) for row in self._connection.execute(asked.group_by(workers.c.pool))}
+
+    def living(self, within_seconds: float) -> list[Worker]:
+        """Everybody whose last beat is young enough."""
+        columns = [workers.c[name] for name in Worker.__dataclass_fields__]
+        rows = self._connection.execute(sa.select(*columns).where(self._living(within_seconds)))
+        return [Worker(*row) for row in rows]
 
     def beats(self) -> Mapping[str, float]:
         """The last beat of everybody who was not removed, living or not."""
