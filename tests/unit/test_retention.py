@@ -8,6 +8,8 @@ from datetime import timedelta
 import pytest
 
 from refilm.accounts import Caller
+from refilm.bootstrap import open_assets
+from refilm.config import Settings
 from refilm.domain.edit import EditRequest, Model
 from refilm.domain.sending import Sending
 from refilm.domain.task import MAX_ATTEMPTS, Failure, Task, TaskStatus
@@ -16,6 +18,13 @@ from refilm.retention import Keep, Sweeper, Swept
 from refilm.service import output_key
 
 ANN = Caller("ann", "k1")
+
+
+@pytest.fixture(params=["folder", "bucket"])
+def assets(request, tmp_path):
+    """Assets of either kind; the bucket is a real S3 server's."""
+    place = request.getfixturevalue("s3_settings") if request.param == "bucket" else {}
+    return open_assets(Settings(data=tmp_path / "data", **place))
 
 
 @pytest.fixture
@@ -172,11 +181,12 @@ def test_an_upload_waits_for_the_tasks_that_need_it(sweeper_of, store, assets, c
 
 def test_what_no_row_names_goes_at_the_second_look(sweeper_of, assets) -> None:
     """Leftovers of killed processes go; but a file may be there a moment before its row, so not at first sight."""
-    orphans = [put(assets, key) for key in ("inputs/gone/video", "outputs/gone/1.mp4", "uploads/gone/x")]
+    left = ("inputs/gone/video", "outputs/gone/1.mp4", "uploads/gone/x", "staging/x")
+    orphans = [put(assets, key) for key in left]
     sweeper = sweeper_of()
     first, second = sweeper.sweep_orphans(), sweeper.sweep_orphans()
 
-    assert (first.orphans, second.orphans) == (0, 3)
+    assert (first.orphans, second.orphans) == (0, 4)
     assert not any(assets.exists(key) for key in orphans)
 
 
@@ -237,7 +247,6 @@ def test_a_sweep_that_breaks_off_is_finished_by_the_next(
 def test_a_real_servers_queue_forgets(tmp_path) -> None:
     """The durable engine's own rows of a finished task go with its record."""
     from refilm.bootstrap import build
-    from refilm.config import Settings
 
     server = build(Settings(data=tmp_path / "data", workers=1))
     try:
