@@ -53,7 +53,9 @@ class S3Server:
         self.stop()
 
     def start(self) -> None:
-        """Start it, or start it again, and wait until the bucket is there."""
+        """Start it, or start it again, and wait until the bucket is there. Fine to call when it runs."""
+        if self._process is not None:
+            return
         with (self._folder / "log").open("ab") as log:
             self._process = subprocess.Popen(self._command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         try:

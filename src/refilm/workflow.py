@@ -20,6 +20,7 @@ import structlog
 
 from refilm.assets.base import Assets
 from refilm.assets.fetch import Fetcher
+from refilm.assets.room import Room
 from refilm.domain.clip import ClipInfo
 from refilm.domain.edit import EditRequest, Model, ModelLimits
 from refilm.domain.task import MAX_ATTEMPTS, Failure, Task
@@ -51,6 +52,8 @@ FETCH_PAUSE_SECONDS = 1.0
 WRITE_PAUSE_SECONDS = 2.0
 #: How long to wait before a step that broke off is taken again, times the number of attempts so far.
 RETRY_SECONDS = 1.0
+#: The share of the low-water mark at which what runs gives up, so that deletes find room.
+LAST_SHARE = 0.5
 #: The least time an edit may take, however small the clip: a cold start compiles kernels.
 LEAST_EDIT_SECONDS = 120.0
 
@@ -104,6 +107,7 @@ class Workflow:
         allowance: Allowance,
         options: Mapping[str, Any],
         interpret: Interpret = nothing_to_add,
+        room: Room | None = None,
     ) -> None:
         """options: the operator's settings for engines.  interpret: what an engine finds out before the edit."""
         self._service = service
@@ -115,6 +119,7 @@ class Workflow:
         self._allowance = allowance
         self._options = options
         self._interpret = interpret
+        self._room = room or Room()
         self._stopping = threading.Event()
 
     def stop(self) -> None:
@@ -161,13 +166,23 @@ class Workflow:
             self._fail(walk.task, EngineCrash("Something went wrong inside the server; try again later."))
 
     def _walk(self, walk: Walk) -> None:
-        keys = walk.step("fetch", self.fetch, walk.task)
+        self._until_there_is_room(walk.task)
+        keys = self._tried(walk, "fetch", self.fetch)
         info = ClipInfo.from_json(self._tried(walk, "check", self.check, keys["video"]))
         found = walk.step("interpret", self.interpret, walk.task)
         result = self._tried(walk, "edit", self.edit, keys, info, found)
         task, outputs, applied = walk.task, (result["output"],), result["applied"]
         if not self._until_written(lambda: self._service.succeed(task, outputs, info, applied)):
             raise Cancelled("The task was not wanted any more.")
+
+    def _until_there_is_room(self, task: Task) -> None:
+        """Wait while the disk is short of room: a task that was accepted is worth it."""
+        while self._room.is_short():
+            logger.warning("a task waits for room on the disk", task_id=task.id)
+            if self._stopping.wait(WRITE_PAUSE_SECONDS):
+                raise Interrupted
+            if not self._is_wanted(task, 0.0):
+                raise Cancelled("The task was cancelled.")
 
     def _tried(self, walk: Walk, name: str, work: Callable[..., dict[str, Any]], *arguments: Any) -> dict[str, Any]:
         """The result of a step that is taken again, as the next attempt, when it breaks off for want of luck.
@@ -188,8 +203,8 @@ class Workflow:
         """What `work` returns, or in which attempt and how it ended where another attempt may do better."""
         try:
             return work(task, *arguments)
-        except EditFailure as failure:
-            if not failure.retryable:
+        except (EditFailure, StorageFull) as failure:
+            if isinstance(failure, EditFailure) and not failure.retryable:
                 raise
             notes = getattr(failure, "__notes__", [])
             logger.warning("attempt broke off", task_id=task.id, attempt=task.attempt, reason=str(failure), notes=notes)
@@ -204,6 +219,7 @@ class Workflow:
             )
         if self._stopping.wait(RETRY_SECONDS * task.attempt):
             raise Interrupted
+        self._until_there_is_room(task)
         self._still_wanted(task)
         begun = self._until_written(lambda: self._service.start_again(task))
         if begun is None:  # by somebody else, or by a write whose answer was lost: whoever takes it up next will see
@@ -221,6 +237,11 @@ class Workflow:
                     raise Interrupted from away
 
     def _go_on(self, task: Task, fraction: float) -> bool:
+        """What to ask about twice a second of whatever fills the disk: `_is_wanted`. Raises StorageFull at the last."""
+        self._room.check(LAST_SHARE)
+        return self._is_wanted(task, fraction)
+
+    def _is_wanted(self, task: Task, fraction: float) -> bool:
         """Note the progress of an attempt and say whether it is still wanted."""
         if self._stopping.is_set():
             raise Interrupted
@@ -251,7 +272,7 @@ class Workflow:
         key = input_key(task.id, item.name)
         for left in reversed(range(FETCH_TRIES)):
             try:
-                with self._assets.writer(key) as file:
+                with self._assets.writer(key, retry=lambda away: self._wait(task, away)) as file:
                     self._fetcher.download(item.uri, item.kind, file, poll=lambda: self._still_wanted(task))
                 return key
             except Unavailable as away:
@@ -272,7 +293,7 @@ class Workflow:
 
     def check(self, task: Task, key: str) -> dict[str, Any]:
         """Find out what the clip is and whether it suits the model. Returns its facts."""
-        with self._opened(key) as file:
+        with self._opened(task, key) as file:
             info = self._runner.probe_clip(file, on_tick=lambda _: self._go_on(task, 0.0))
         problem = self._limits_of(task.request.model).problem(info)
         if problem is not None:
@@ -288,9 +309,10 @@ class Workflow:
         output = output_key(task.id, task.attempt, task.request.output.format)
         with ExitStack() as opened:
             files: list[BinaryIO] = [
-                opened.enter_context(self._opened(keys[item.name])) for item in inputs_of(task.request)
+                opened.enter_context(self._opened(task, keys[item.name])) for item in inputs_of(task.request)
             ]
-            files.append(opened.enter_context(self._assets.writer(output)))
+            writer = self._assets.writer(output, retry=lambda away: self._wait(task, away))
+            files.append(opened.enter_context(writer))
             outcome = self._runner.edit(
                 task.engine,
                 task.request,
@@ -306,8 +328,18 @@ class Workflow:
         """What was applied, with the request's members that had no effect."""
         return {"ignored": list(request.ignored), **applied} if request.ignored else applied
 
-    def _opened(self, key: str) -> contextlib.AbstractContextManager[BinaryIO]:
-        try:
-            return contextlib.closing(self._assets.open(key))
-        except NotFound as gone:
-            raise InvalidAsset("An input of this task is gone. Send the request again.") from gone
+    def _opened(self, task: Task, key: str) -> contextlib.AbstractContextManager[BinaryIO]:
+        while True:
+            try:
+                return contextlib.closing(self._assets.open(key))
+            except NotFound as gone:
+                raise InvalidAsset("An input of this task is gone. Send the request again.") from gone
+            except Unavailable as away:
+                self._wait(task, away)
+
+    def _wait(self, task: Task, away: Unavailable) -> None:
+        """Wait a little for assets that cannot be reached; that costs a task time, and nothing else."""
+        logger.warning("assets cannot be reached, trying again", task_id=task.id, reason=str(away))
+        self._still_wanted(task)
+        if self._stopping.wait(WRITE_PAUSE_SECONDS):
+            raise Interrupted from away

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import BinaryIO, Protocol
 
 from refilm.domain.edit import MEDIA_TYPES
-from refilm.errors import NotFound
+from refilm.errors import NotFound, Unavailable
 
 MAX_KEY_LENGTH = 1000
 
@@ -55,6 +55,10 @@ class PostForm:
     fields: dict[str, str]
 
 
+#: Told why the place cannot be reached: waits and returns for another try, or raises.
+Retry = Callable[[Unavailable], None]
+
+
 class Assets(Protocol):
     """Bytes under keys. An asset appears whole or not at all, stays after a power cut once `writer` has ended, and
     never changes: the first one under a key is the one.
@@ -63,11 +67,13 @@ class Assets(Protocol):
     reached. All of them block but `url_for` and `form_for`.
     """
 
-    def writer(self, key: str) -> AbstractContextManager[BinaryIO]:
+    def writer(self, key: str, *, retry: Retry | None = None) -> AbstractContextManager[BinaryIO]:
         """An empty file, opened for reading and writing and with a descriptor, that becomes the asset on clean exit.
 
         Where there is such an asset already, that one stays and what was written is dropped. After an exception
         nothing is left. Raises StorageFull, also for a write inside the block that found no room.
+
+        retry: asked where the place cannot be reached when all is written, so that nobody has to write it again.
         """
 
     def open(self, key: str) -> BinaryIO:

@@ -19,7 +19,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from refilm.assets.base import InvalidKey, PostForm, check_key
+from refilm.assets.base import InvalidKey, PostForm, Retry, check_key
 from refilm.errors import NotFound, StorageFull, Unavailable
 
 _SCRATCH = ".scratch"
@@ -46,8 +46,8 @@ class LocalAssets:
         self.sweep_scratch(sweep_after)
 
     @contextmanager
-    def writer(self, key: str) -> Iterator[BinaryIO]:
-        """See `Assets.writer`."""
+    def writer(self, key: str, *, retry: Retry | None = None) -> Iterator[BinaryIO]:
+        """See `Assets.writer`. A folder is there or broken: nothing is tried again."""
         target = self._path(key)
         with _room():
             file, scratch = self._new_scratch()

@@ -19,7 +19,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
-from refilm.assets.base import STAGING, PostForm, check_key, filename_of, media_type_of
+from refilm.assets.base import STAGING, PostForm, Retry, check_key, filename_of, media_type_of
 from refilm.assets.bucket import Bucket, open_store, reached
 from refilm.assets.post_policy import post_fields
 from refilm.errors import NotFound, StorageFull, Unavailable
@@ -63,15 +63,21 @@ class S3Assets:
             next(iter(self._store.list("inputs", chunk_size=1)), None)
 
     @contextmanager
-    def writer(self, key: str) -> Iterator[BinaryIO]:
+    def writer(self, key: str, *, retry: Retry | None = None) -> Iterator[BinaryIO]:
         """See `Assets.writer`."""
         check_key(key)
         with self._new_scratch() as file:
             with _room():
                 yield file
                 file.flush()
-            file.seek(0)
-            self._put(key, file)
+            while True:
+                try:
+                    self._put(key, file)
+                    break
+                except Unavailable as away:
+                    if retry is None:
+                        raise
+                    retry(away)
 
     def open(self, key: str) -> BinaryIO:
         """See `Assets.open`."""
@@ -161,6 +167,7 @@ class S3Assets:
         """Store the whole file under its key, unless there is such an object."""
         from obstore.exceptions import AlreadyExistsError
 
+        file.seek(0)
         about = {
             "Content-Type": media_type_of(key),
             "Content-Disposition": f'attachment; filename="{filename_of(key)}"',

@@ -305,6 +305,28 @@ def test_full_disk_is_told(assets, monkeypatch):
     assert not assets.exists("b")
 
 
+def test_bucket_that_goes_away_while_one_writes_costs_nothing(assets, s3_server):
+    """Who can wait keeps what was written until the bucket is back; who cannot is told, and nothing is left."""
+    told = []
+
+    def wait(away: Unavailable) -> None:
+        told.append(str(away))
+        s3_server.start()
+
+    try:
+        with pytest.raises(Unavailable), assets.writer("outputs/a/1.mp4") as file:
+            file.write(CLIP)
+            s3_server.stop()
+        with assets.writer("outputs/a/2.mp4", retry=wait) as file:
+            file.write(CLIP)
+    finally:
+        s3_server.start()
+
+    assert len(told) == 1
+    assert list(assets.keys("outputs")) == ["outputs/a/2.mp4"]
+    assert assets.size("outputs/a/2.mp4") == len(CLIP)
+
+
 # trouble
 
 
