@@ -14,6 +14,7 @@ from datetime import datetime
 
 from refilm.assets.base import Assets
 from refilm.assets.fetch import Fetcher, FetchRefused
+from refilm.assets.room import Room
 from refilm.domain.clip import ClipInfo
 from refilm.domain.edit import EditRequest, Model, ModelLimits
 from refilm.domain.upload import Upload
@@ -91,9 +92,11 @@ class Intake:
         uri_limits: UriLimits,
         now: Callable[[], datetime],
         collect: Callable[[Upload], Awaitable[None]] | None = None,
+        room: Room | None = None,
     ) -> None:
         """collect: looks whether an upload that had not arrived has done so since, at a place of its own."""
         self._collect = collect
+        self._room = room or Room()
         self._store = store
         self._assets = assets
         self._fetcher = fetcher
@@ -105,8 +108,10 @@ class Intake:
     async def accept(self, account: str, task_id: str, request: EditRequest) -> Accepted:
         """Check every input and keep what came inside the request.
 
-        Raises InvalidRequest with an issue for each input that cannot be used; nothing is kept then.
+        Raises InvalidRequest with an issue for each input that cannot be used, and StorageFull before anything is asked
+        or written where there is too little room; nothing is kept then.
         """
+        self._room.check()
         inputs = inputs_of(request)
         if len(inputs) == 1:  # the commonest request needs no gathering
             info = await self._check(account, inputs[0], request.model)

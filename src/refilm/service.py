@@ -19,6 +19,7 @@ from typing import Any, BinaryIO, TypeVar
 from refilm.accounts import Caller
 from refilm.admission import Admission
 from refilm.assets.base import Assets, filename_of, media_type_of
+from refilm.assets.room import Room
 from refilm.assets.signing import Signer
 from refilm.domain.account import ModelUse, Organization, Tier, Usage, UsedCredits
 from refilm.domain.clip import ClipInfo
@@ -119,7 +120,9 @@ class Service:
         signer: Signer,
         terms: Terms,
         now: Callable[[], datetime],
+        room: Room | None = None,
     ) -> None:
+        self._room = room or Room()
         self._store = store
         self._assets = assets
         self._admission = admission
@@ -355,8 +358,7 @@ class Service:
             "database": _tried(lambda: self._store.read(lambda tx: tx.accounts.count())),
             "assets": _tried(self._assets.check),
         }
-        free = self._assets.free_bytes()
-        checks["disk"] = "ok" if free is None or free > 64 << 20 else "full"
+        checks["disk"] = "full" if self._room.is_short() else "ok"
         if self._leaving:
             checks["server"] = "draining"
         return {"ready": set(checks.values()) == {"ok"}, "checks": checks, "moderation": "none"}

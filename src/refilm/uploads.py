@@ -17,6 +17,7 @@ from typing import Any, BinaryIO
 
 from refilm.accounts import Caller
 from refilm.assets.base import Assets
+from refilm.assets.room import Room
 from refilm.assets.signing import Signer
 from refilm.domain.upload import Upload
 from refilm.errors import EditFailure, InvalidRequest, Issue, NotFound, Refused
@@ -71,6 +72,7 @@ class Uploads:
         *,
         path: str = "/uploads",
         rules: UploadRules | None = None,
+        room: Room | None = None,
     ) -> None:
         """path: of the address that takes the forms, below the server's base URL."""
         self._store = store
@@ -80,9 +82,11 @@ class Uploads:
         self._now = now
         self._path = path
         self._rules = rules or UploadRules()
+        self._room = room or Room()
 
     async def create(self, caller: Caller, filename: str, base_url: str) -> UploadSlot:
-        """A place for one file of the caller; durable when it returns."""
+        """A place for one file of the caller; durable when it returns. Raises StorageFull where there is no room."""
+        self._room.check()
         now = self._now()
         upload = Upload(
             id=secrets.token_urlsafe(ID_BYTES),
@@ -107,6 +111,7 @@ class Uploads:
         fields that are not from us or too old and for a slot that is filled, InvalidRequest for a wrong size,
         StorageFull; what `chunks` raises passes. Then nothing is kept, and the slot may be tried again.
         """
+        self._room.check()
         upload = await self._slot(fields)
         key = _own_key(upload)
         writer = self._assets.writer(key)
@@ -175,6 +180,7 @@ class Uploads:
                 raise _too_big(self._rules.max_bytes)
             waiting += chunk
             if len(waiting) >= _WRITE_BYTES:
+                self._room.check()
                 await asyncio.to_thread(file.write, bytes(waiting))
                 waiting.clear()
         wrong = self._rules.problem(size)
