@@ -1,7 +1,7 @@
 """Whether there is room on the disks: asked before anything large is accepted, so that small things always find some.
 
 Creates and uploads stop while less than the low-water mark is free; what is left is for deletes, rows and the end of
-what runs. A disk that somebody else fills to the brim still has the ballast: a file of ours that is given up then. Knows
+what runs. A disk that somebody else fills to the brim still has the ballast: a file of ours, given up then. Knows
 nothing of tasks.
 """
 
