@@ -7,28 +7,36 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import logging
+import os
 import secrets
+import socket
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import cache, partial
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, BinaryIO
 from urllib.parse import unquote, urlsplit
 
+from refilm import __version__
 from refilm.accounts import Accounts
 from refilm.admission import Admission
 from refilm.assets.base import Assets
 from refilm.assets.bucket import Bucket
 from refilm.assets.local import LocalAssets
+from refilm.assets.room import FRESH_SECONDS, Ballast, Room, free_bytes
 from refilm.assets.signing import Signer
-from refilm.config import Settings
+from refilm.config import Pool, Settings
 from refilm.domain.edit import EditRequest, Model
 from refilm.domain.uri import UriLimits
 from refilm.engines.base import Aids, Interpreting
 from refilm.engines.registry import Registry
-from refilm.errors import Unavailable
+from refilm.errors import NotFound, Unavailable
+from refilm.fleet import Fleet, Rhythm
 from refilm.intake import Intake
 from refilm.net.policy import Policy, parse_allow
 from refilm.retention import Keep, Sweeper
@@ -37,6 +45,7 @@ from refilm.service import Service, Terms
 from refilm.store.base import Store
 from refilm.store.sql import Transaction
 from refilm.store.sqlite import SqliteStore, shared_engine, upgrade_file
+from refilm.store.workers import Worker
 from refilm.telemetry import metrics_registry
 from refilm.uploads import Probe, UploadRules, Uploads
 
@@ -50,8 +59,13 @@ if TYPE_CHECKING:
     from refilm.store.schema import Schema
     from refilm.workflow import Interpret, Workflow
 
-#: The pool of engines that run in child processes of this machine.
-LOCAL_POOL = "local"
+logger = logging.getLogger(__name__)
+
+#: The pool of an engine by what it runs on; of any other it is "cpu".
+POOLS: Mapping[str, Pool] = {"cuda": "gpu", "remote": "relay"}
+
+#: The process that works on a data folder: its lock proves that whoever had this name before is dead.
+ONLY_WORKER = "embedded"
 
 #: How many tasks may stand on the queue beyond those at work; enough that a worker never waits for admission.
 QUEUE_AHEAD = 8
@@ -91,24 +105,11 @@ def open_store(settings: Settings) -> Store:
     return PostgresStore(settings.database_url.get_secret_value())
 
 
-def open_served_store(settings: Settings) -> tuple[Store, sa.Engine]:
-    """The rows for a server, which claims them, and an engine on the same database for its queue.
-
-    Raises Unavailable.
-    """
+def open_served_store(settings: Settings) -> Store:
+    """The rows for a process that works on them, brought to what this Refilm needs where it works alone."""
     if settings.database_url is None:
         upgrade_file(sqlite_file(settings))  # the lock on the folder says that nobody works with the old schema
-        return open_store(settings), queue_engine(settings)
-    from refilm.store.postgres import PostgresStore
-
-    store = open_store(settings)
-    assert isinstance(store, PostgresStore)
-    try:
-        store.claim()
-    except BaseException:
-        store.close()
-        raise
-    return store, queue_engine(settings)
+    return open_store(settings)
 
 
 def queue_engine(settings: Settings) -> sa.Engine:
@@ -247,6 +248,12 @@ def upload_rules(settings: Settings) -> UploadRules:
     )
 
 
+def disk_room(settings: Settings, assets: Assets) -> Room:
+    """The room where rows and bytes are."""
+    places = (partial(free_bytes, settings.data), assets.free_bytes)
+    return Room(places, settings.min_free_bytes, Ballast(settings.data / "ballast"))
+
+
 def keep_rules(settings: Settings) -> Keep:
     """How long things are kept."""
 
@@ -266,29 +273,31 @@ def probe_with(runner: Runner) -> Probe:
 
 
 @dataclass
-class Server:
-    """Every part of one server. `start` begins to work, `close` ends it; both are called once."""
+class Process:
+    """Every part of one process that works on tasks. `start` begins to work, `close` ends it; both are called once."""
 
     settings: Settings
     store: Store
     queue: Queue
-    accounts: Accounts
+    fleet: Fleet
     admission: Admission
     service: Service
     workflow: Workflow
+    uploads: Uploads
     sweeper: Sweeper
     fetcher: Fetcher
-    app: FastAPI
-    lock: IO[str] = field(repr=False)
+    room: Room
+    lock: IO[str] | None = field(repr=False)
     lent: ExitStack = field(repr=False)
 
     def start(self) -> None:
         """Take up what an earlier run left, and begin to work."""
+        self.fleet.enter()
         self.queue.run(self.workflow.run)
+        self.fleet.start()
         self.admission.wake()
         self.queue.schedule(SWEEP_SECONDS, self.admission.sweep, "admission")
-        self.queue.schedule(RETENTION_SECONDS, self.sweeper.sweep, "retention")
-        self.queue.schedule(ORPHAN_SECONDS, self.sweeper.sweep_orphans, "orphans")
+        self.queue.schedule(FRESH_SECONDS, self.room.look, "room")
 
     def drain(self, seconds: float) -> None:
         """Claim nothing more, say so at /ready, and let what runs end; what has not after so long is handed back.
@@ -297,6 +306,7 @@ class Server:
         """
         self.service.leave()
         self.queue.drain()
+        self.fleet.leave()
         self.queue.idle(seconds)
         self.hand_back()
 
@@ -309,10 +319,26 @@ class Server:
         """Hand back what runs, finish what is being written, and let go of everything."""
         self.hand_back()
         self.queue.close(seconds=5)
+        self.fleet.close()
         self.fetcher.close()
         self.lent.close()
         self.store.close()
-        self.lock.close()
+        if self.lock is not None:
+            self.lock.close()
+
+
+@dataclass
+class Server(Process):
+    """A process that also answers requests, and removes what has lived long enough."""
+
+    accounts: Accounts
+    app: FastAPI
+
+    def start(self) -> None:
+        """Take up what an earlier run left, and begin to work."""
+        super().start()
+        self.queue.schedule(RETENTION_SECONDS, self.sweeper.sweep, "retention")
+        self.queue.schedule(ORPHAN_SECONDS, self.sweeper.sweep_orphans, "orphans")
 
 
 def build(settings: Settings, *, fetcher: Fetcher | None = None, runner: Runner | None = None) -> Server:
@@ -320,22 +346,98 @@ def build(settings: Settings, *, fetcher: Fetcher | None = None, runner: Runner 
 
     Raises Unavailable where another server works on the same data, NotFound where a model's engine is missing.
     """
-    from refilm.queue import Queue
+    from refilm.api.app import create_app
+
+    if settings.database_url is not None and settings.assets_url is None:
+        logger.warning(
+            "the assets lie in %s, which workers of other machines cannot see; set assets_url to share them",
+            settings.data,
+        )
+    process = build_process(settings, fetcher, runner)
+    accounts = Accounts(process.store, now)
+    app = create_app(
+        process.service,
+        accounts,
+        process.uploads,
+        api_settings(settings),
+        metrics=metrics_registry(process.service.counts),
+    )
+    return Server(**vars(process), accounts=accounts, app=app)
+
+
+def build_worker(settings: Settings, *, fetcher: Fetcher | None = None, runner: Runner | None = None) -> Process:
+    """Put a worker together that shares its database and its assets with servers and other workers.
+
+    Raises Unavailable where the settings name nothing that can be shared, NotFound where a model's engine is missing.
+    """
+    if settings.database_url is None:
+        raise Unavailable(
+            "A worker needs a PostgreSQL database that it shares with the server: an SQLite file belongs to one "
+            "process. Give --database-url, or let the server do the work itself (`refilm serve`, REFILM_WORKERS)."
+        )
+    if settings.assets_url is None:
+        raise Unavailable(
+            "A worker needs assets that it shares with the server: clips in a data folder are found only by who has "
+            "the folder. Give --assets-url s3://bucket/prefix, or file:///folder where all of them see one folder."
+        )
+    if not settings.workers:
+        raise Unavailable("A worker that runs no edits is none. Let workers be at least 1.")
+    return build_process(settings, fetcher, runner)
+
+
+def build_process(settings: Settings, fetcher: Fetcher | None, runner: Runner | None) -> Process:
+    """What all processes that work on tasks have. Raises as `build` and `build_worker` do."""
+    from refilm import queue as durable
 
     settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
     with ExitStack() as undo:
-        lock = undo.enter_context(lock_data(settings.data))
-        check_engines(settings)
-        store, engine = open_served_store(settings)
+        lock = undo.enter_context(lock_data(settings.data)) if settings.database_url is None else None
+        registry = Registry(settings.engines)
+        pools: dict[str, int] = dict.fromkeys(pools_of(settings, registry), settings.workers)
+        store = open_served_store(settings)
         undo.callback(store.close)
-        pools = {LOCAL_POOL: settings.workers}
-        queue = Queue(engine, executor_id="embedded", pools=pools)
+        queue = durable.Queue(queue_engine(settings), executor_id=worker_id(settings), pools=pools)
         undo.callback(queue.close)
         lent = undo.enter_context(ExitStack())
         aids = lent.enter_context(lent_aids(settings))
-        server = assemble(settings, store, queue, lock, fetcher, runner or Runner(), aids, lent)
+        process = assemble(settings, store, queue, registry, lock, fetcher, runner or Runner(), aids, lent)
         undo.pop_all()
-    return server
+    return process
+
+
+def worker_id(settings: Settings) -> str:
+    """What this process is called in the database: never again where there are others, always alike where not."""
+    if settings.database_url is None:
+        return ONLY_WORKER
+    return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
+
+
+def pools_of(settings: Settings, registry: Registry) -> list[Pool]:
+    """The pools that this process works for: as set, else those of the engines that models are routed to.
+
+    Raises NotFound for an engine that is not there.
+    """
+    needed = {pool_of(registry, settings.engine_for(model)) for model in Model}
+    return list(settings.pools) if settings.pools else sorted(needed)
+
+
+def pool_of(registry: Registry, engine: str) -> Pool:
+    """The pool whose workers run an engine. Raises NotFound."""
+    devices = registry.get(engine).capabilities.devices
+    return next((POOLS[device] for device in devices if device in POOLS), "cpu")
+
+
+def pool_of_task(registry: Registry) -> Callable[[str], str]:
+    """The pool of a task by its engine's name. What is not installed here any more fails in "cpu", and is told so."""
+
+    @cache
+    def find(engine: str) -> str:
+        try:
+            return pool_of(registry, engine)
+        except NotFound:
+            return "cpu"
+
+    return find
 
 
 def sentence_model_folder(named: str) -> Path:
@@ -383,42 +485,35 @@ def interpret_with(registry: Registry, aids: Aids) -> Interpret:
     return interpret
 
 
-def check_engines(settings: Settings) -> None:
-    """Load every engine that a model needs. Raises NotFound."""
-    registry = Registry(settings.engines)
-    for model in Model:
-        registry.get(settings.engine_for(model))
-
-
 def assemble(
     settings: Settings,
     store: Store,
     queue: Queue,
-    lock: IO[str],
+    registry: Registry,
+    lock: IO[str] | None,
     fetcher: Fetcher | None,
     runner: Runner,
     aids: Aids,
     lent: ExitStack,
-) -> Server:
-    """The parts of a server around its store.  lent: gives back what the aids hold."""
-    from refilm.api.app import create_app
+) -> Process:
+    """The parts of a process around its store.  lent: gives back what the aids hold."""
     from refilm.assets.fetch import Fetcher, FetchLimits
     from refilm.workflow import Allowance, Workflow
 
     assets = open_assets(settings)
     assets.check()
+    room = disk_room(settings, assets)
     signer = Signer([(SIGNING_KEY, signing_secret(store))])
     fetcher = fetcher or Fetcher(
         fetch_policy(settings),
         FetchLimits(settings.max_video_bytes, settings.max_image_bytes, settings.fetch_seconds),
     )
-    window = settings.workers + QUEUE_AHEAD if settings.workers else 0
-    admission = Admission(
-        store, queue.enqueue, lambda _: LOCAL_POOL, lambda _: {LOCAL_POOL: window}, settings.tier, now
+    find_pool = pool_of_task(registry)
+    admission = Admission(store, queue.enqueue, find_pool, windows_of(settings, queue.contract), settings.tier, now)
+    uploads = Uploads(
+        store, assets, signer, probe_with(runner), now, path="/uploads", rules=upload_rules(settings), room=room
     )
-    accounts = Accounts(store, now)
-    uploads = Uploads(store, assets, signer, probe_with(runner), now, path="/uploads", rules=upload_rules(settings))
-    intake = Intake(store, assets, fetcher, settings.limits, uri_limits(settings), now, uploads.collect)
+    intake = Intake(store, assets, fetcher, settings.limits, uri_limits(settings), now, uploads.collect, room)
     terms = Terms(
         settings.engine_for,
         settings.limits,
@@ -427,7 +522,7 @@ def assemble(
         settings.tier,
         settings.max_waiting_tasks,
     )
-    service = Service(store, assets, admission, intake, signer, terms, now)
+    service = Service(store, assets, admission, intake, signer, terms, now, room)
     workflow = Workflow(
         service,
         store,
@@ -437,11 +532,34 @@ def assemble(
         limits_of=settings.limits,
         allowance=Allowance(settings.edit_seconds, settings.edit_seconds_per_megapixel_frame),
         options=settings.engine_options(),
-        interpret=interpret_with(Registry(settings.engines), aids),
+        interpret=interpret_with(registry, aids),
+        room=room,
+    )
+    fleet = Fleet(
+        store,
+        queue,
+        queue.executor_id,
+        [Worker(queue.executor_id, pool, slots, queue.contract, __version__) for pool, slots in queue.pools.items()],
+        Rhythm(settings.beat_seconds, settings.dead_seconds),
+        contract=queue.contract,
+        pool_of=find_pool,
+        wake=admission.wake,
+        clock=time.monotonic,
     )
     sweeper = Sweeper(store, assets, queue.forget, keep_rules(settings), now)
-    app = create_app(service, accounts, uploads, api_settings(settings), metrics=metrics_registry(service.counts))
-    return Server(settings, store, queue, accounts, admission, service, workflow, sweeper, fetcher, app, lock, lent)
+    return Process(
+        settings, store, queue, fleet, admission, service, workflow, uploads, sweeper, fetcher, room, lock, lent
+    )
+
+
+def windows_of(settings: Settings, contract: int) -> Callable[[Transaction], Mapping[str, int]]:
+    """How many tasks of each pool may be admitted at once: what its living workers run, and a few ahead."""
+
+    def windows(tx: Transaction) -> Mapping[str, int]:
+        slots = tx.workers.slots(settings.dead_seconds, contract)
+        return {pool: count + QUEUE_AHEAD for pool, count in slots.items()}
+
+    return windows
 
 
 def api_settings(settings: Settings) -> ApiSettings:

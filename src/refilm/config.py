@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
@@ -25,6 +25,10 @@ def _is_private_enough(endpoint: str) -> bool:
     """Whether nobody on the way can read: by TLS, or because there is no way."""
     parts = urlsplit(endpoint)
     return parts.scheme == "https" or parts.hostname in ("127.0.0.1", "::1", "localhost")
+
+
+#: Workers with processors, with GPUs, or that pass edits on to other servers.
+Pool = Literal["cpu", "gpu", "relay"]
 
 
 def default_data_dir() -> Path:
@@ -128,7 +132,32 @@ class Settings(BaseSettings):
     )
 
     # work
-    workers: int = Field(1, ge=0, le=64, description="Edits that run at the same time; 0 accepts tasks and runs none.")
+    workers: int = Field(
+        1,
+        ge=0,
+        le=64,
+        description="Edits of each pool that run at the same time in this process; 0 accepts tasks and runs none.",
+    )
+    pools: Annotated[tuple[Pool, ...] | None, NoDecode] = Field(
+        None,
+        min_length=1,
+        description=(
+            "Pools that this process works for, comma-separated: cpu, gpu, relay; unset: those of the engines that "
+            "the models are routed to."
+        ),
+    )
+    beat_seconds: float = Field(
+        5.0,
+        gt=0,
+        le=60,
+        description="How often a worker tells the database that it lives; three times in dead_seconds.",
+    )
+    dead_seconds: float = Field(
+        30.0,
+        gt=0,
+        le=3600,
+        description="Silence after which a worker counts as dead and its tasks are given to others.",
+    )
     tiers: dict[str, TierSetting] = Field(
         RUNWAY_TIERS,
         description=(
@@ -243,7 +272,13 @@ class Settings(BaseSettings):
             raise ValueError("s3_endpoint must be https://; set s3_allow_http=true for a network that you trust")
         return self
 
-    @field_validator("engines", mode="before")
+    @model_validator(mode="after")
+    def _beats_before_death(self) -> Self:
+        if self.dead_seconds < 3 * self.beat_seconds:
+            raise ValueError("dead_seconds must be at least three times beat_seconds")
+        return self
+
+    @field_validator("engines", "pools", mode="before")
     @classmethod
     def _split_names(cls, value: object) -> object:
         return tuple(name.strip() for name in value.split(",") if name.strip()) if isinstance(value, str) else value

@@ -137,9 +137,12 @@ class Fleet:
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 
-    def start(self) -> None:
-        """Enter this process's row, which must be there before it claims anything, and beat from now on."""
+    def enter(self) -> None:
+        """Enter this process's row, which must be there before it claims anything."""
         self._register()
+
+    def start(self) -> None:
+        """Beat from now on. The durable engine must run by now."""
         self._thread = threading.Thread(target=self._loop, name="refilm-fleet", daemon=True)
         self._thread.start()
 

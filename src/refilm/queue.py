@@ -156,8 +156,9 @@ class Queue:
         """
         self._engine = engine
         sa.event.listen(engine, "handle_error", told_as_away)
-        self._executor_id = executor_id
-        self._pools = {name: slots for name, slots in pools.items() if slots > 0}
+        self.executor_id = executor_id
+        self.pools = {name: slots for name, slots in pools.items() if slots > 0}
+        self.contract = WORKFLOW_CONTRACT
         self._client: DBOSClient | None = None
         self._timers: list[threading.Event] = []
         self._complete = threading.Event()
@@ -183,10 +184,10 @@ class Queue:
                 "name": "refilm",
                 "system_database_url": self._engine.url.render_as_string(hide_password=False),
                 "system_database_engine": self._engine,
-                "application_version": str(WORKFLOW_CONTRACT),
-                "executor_id": self._executor_id,
+                "application_version": str(self.contract),
+                "executor_id": self.executor_id,
                 "log_level": "ERROR",
-                "max_executor_threads": max(8, 2 * sum(self._pools.values()) + 4),
+                "max_executor_threads": max(8, 2 * sum(self.pools.values()) + 4),
             }
         )
 
@@ -200,7 +201,7 @@ class Queue:
         DBOS.listen_queues([])
         # Not `DBOS.register_queue`, which writes the slots into the database: the process that started last would set
         # those of all others. Such a queue is this process's own.
-        for name, slots in self._pools.items():
+        for name, slots in self.pools.items():
             claiming = engine._registry._register_internal_queue(
                 name, worker_concurrency=slots, polling_interval_sec=POLL_SECONDS
             )
@@ -251,7 +252,7 @@ class Queue:
 
     def _claimed(self) -> list[Work]:
         """What stands in the database as being done by this process."""
-        return self._listed(status="PENDING", executor_id=self._executor_id)
+        return self._listed(status="PENDING", executor_id=self.executor_id)
 
     def in_flight(self) -> list[Work]:
         """Everything that was enqueued and has not ended, whoever does it."""
@@ -301,7 +302,7 @@ class Queue:
                 "workflow_name": WORKFLOW,
                 "queue_name": pool,
                 "workflow_id": task_id,
-                "app_version": str(WORKFLOW_CONTRACT),
+                "app_version": str(self.contract),
             },
             task_id,
         )

@@ -208,7 +208,7 @@ def member(store: SqliteStore) -> Callable[..., Member]:
             wake=lambda: woken.__setitem__(0, woken[0] + 1),
             clock=ticks,
         )
-        fleet._register()
+        fleet.enter()
         return Member(fleet, floor, ticks, woken)
 
     return make
@@ -369,6 +369,7 @@ def test_the_thread_beats_by_itself(store: SqliteStore):
         wake=lambda: None,
         clock=Ticks(),
     )
+    fleet.enter()
     fleet.start()
     store.write(lambda tx: tx.connection.execute(worker_rows.update().values(beat_at=DatabaseClock() - 100))).result(10)
 
@@ -392,7 +393,7 @@ def test_a_database_that_is_away_is_told_and_outlived(store: SqliteStore, caplog
         wake=lambda: None,
         clock=Ticks(),
     )
-    fleet._register()
+    fleet.enter()
     store.close()
 
     with caplog.at_level(logging.WARNING):

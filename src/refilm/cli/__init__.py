@@ -32,9 +32,10 @@ def root(version: bool = typer.Option(False, "--version", help="Print the versio
 
 def register() -> None:
     """Hang every command on the app."""
-    from refilm.cli import db, demo, doctor, edit, effects, engines, keys, serve
+    from refilm.cli import db, demo, doctor, edit, effects, engines, keys, serve, worker
 
     app.command("serve")(serve.serve)
+    app.command("worker")(worker.worker)
     app.command("edit")(edit.edit)
     app.command("demo")(demo.demo)
     app.command("effects")(effects.effects)

@@ -2,12 +2,28 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 from refilm.errors import RefilmError
 
 if TYPE_CHECKING:
     from refilm.config import Settings
+
+
+Data = Annotated[Path | None, typer.Option(help="Folder of rows and bytes.", show_default=False)]
+DatabaseUrl = Annotated[
+    str | None,
+    typer.Option(help="postgresql:// URL, instead of an SQLite file in the data folder.", show_default=False),
+]
+AssetsUrl = Annotated[
+    str | None, typer.Option(help="s3://bucket/prefix or file:///folder that several share.", show_default=False)
+]
+Workers = Annotated[
+    int | None, typer.Option(help="Edits of each pool that run at the same time. [1]", show_default=False)
+]
 
 
 class BadSettings(RefilmError):

@@ -1,14 +1,14 @@
-"""`refilm serve`: the API and a worker in one process."""
+"""`refilm serve`: the API, and workers in the same process where any are asked for."""
 
 from __future__ import annotations
 
 import socket
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from refilm.cli.options import AssetsUrl, Data, DatabaseUrl, Workers
 from refilm.errors import Unavailable
 
 if TYPE_CHECKING:
@@ -34,15 +34,20 @@ Try it:
 def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on. [127.0.0.1]", show_default=False)] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on; 0 picks one. [8000]", show_default=False)] = None,
-    data: Annotated[Path | None, typer.Option(help="Folder of rows and bytes.", show_default=False)] = None,
+    data: Data = None,
+    database_url: DatabaseUrl = None,
+    assets_url: AssetsUrl = None,
+    workers: Workers = None,
 ) -> None:
-    """Serve the API and run the edits, everything on this machine."""
+    """Serve the API and run the edits: everything on this machine, or with workers on others."""
     from refilm.bootstrap import build
     from refilm.cli.ending import Ending
     from refilm.cli.options import settings_with
     from refilm.telemetry import configure_logging
 
-    settings = settings_with(host=host, port=port, data=data)
+    settings = settings_with(
+        host=host, port=port, data=data, database_url=database_url, assets_url=assets_url, workers=workers
+    )
     configure_logging(settings.log_format, settings.log_level)
     listening = listen(settings.host, settings.port)
     server = build(settings)

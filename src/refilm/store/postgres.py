@@ -72,7 +72,6 @@ class PostgresStore:
             self._engine.dispose()
             raise translated(error) from error
         self._threads = ThreadPoolExecutor(connections, thread_name_prefix="refilm-writer")
-        self._claim: sa.Connection | None = None
 
     def write(self, change: Callable[[Transaction], T]) -> Future[T]:
         """Run `change` in a transaction of its own; done once it is durable. It may run again where it lost a race."""
@@ -113,22 +112,7 @@ class PostgresStore:
                     raise translated(error) from error
         raise AssertionError("the last try returns or raises")
 
-    def claim(self) -> None:
-        """Make sure that no other server works on this database; for as long as this store is open.
-
-        Raises Unavailable.
-        """
-        connection = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
-        taken = sa.select(sa.func.pg_try_advisory_lock(sa.func.hashtextextended("refilm server", 0)))
-        if not connection.execute(taken).scalar_one():
-            connection.close()
-            raise Unavailable("Another Refilm server works on this database. Stop it, or name another database.")
-        self._claim = connection
-
     def close(self) -> None:
         """Finish what was handed in, then let go of the connections."""
         self._threads.shutdown()
-        if self._claim is not None:
-            self._claim.invalidate()  # ends the session, and with it the lock
-            self._claim.close()
         self._engine.dispose()
