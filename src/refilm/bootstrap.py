@@ -6,7 +6,6 @@ What only a server needs is imported when one is built: commands that look up a 
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import logging
 import os
 import secrets
@@ -38,6 +37,7 @@ from refilm.engines.registry import Registry
 from refilm.errors import NotFound, Unavailable
 from refilm.fleet import Fleet, Rhythm
 from refilm.intake import Intake
+from refilm.locks import announce, died, lock_data, retire
 from refilm.net.policy import Policy, parse_allow
 from refilm.retention import Keep, Sweeper
 from refilm.runner.process import Runner
@@ -64,7 +64,7 @@ logger = logging.getLogger(__name__)
 #: The pool of an engine by what it runs on; of any other it is "cpu".
 POOLS: Mapping[str, Pool] = {"cuda": "gpu", "remote": "relay"}
 
-#: The process that works on a data folder: its lock proves that whoever had this name before is dead.
+#: The name of the process that works on a data folder alone.
 ONLY_WORKER = "embedded"
 
 #: How many tasks may stand on the queue beyond those at work; enough that a worker never waits for admission.
@@ -201,20 +201,6 @@ def open_accounts(settings: Settings) -> Iterator[Accounts]:
         store.close()
 
 
-def lock_data(folder: Path) -> IO[str]:
-    """Make sure that no other server works on this folder. Whoever worked on it before is dead then.
-
-    Raises Unavailable. The lock lasts as long as the returned file is open, and ends with the process.
-    """
-    file = (folder / "lock").open("w")
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as taken:
-        file.close()
-        raise Unavailable(f"Another Refilm server works on {folder}. Stop it, or use another --data.") from taken
-    return file
-
-
 def signing_secret(store: Store) -> bytes:
     """The secret behind signed URLs, made at the first start."""
 
@@ -287,12 +273,15 @@ class Process:
     sweeper: Sweeper
     fetcher: Fetcher
     room: Room
-    lock: IO[str] | None = field(repr=False)
+    lock: IO[str] = field(repr=False)
     lent: ExitStack = field(repr=False)
 
     def start(self) -> None:
         """Take up what an earlier run left, and begin to work."""
-        self.fleet.enter()
+        dead = died(self.settings.data)
+        self.fleet.enter(dead)
+        for name in dead:
+            retire(self.settings.data, name)
         self.queue.run(self.workflow.run)
         self.fleet.start()
         self.admission.wake()
@@ -323,8 +312,8 @@ class Process:
         self.fetcher.close()
         self.lent.close()
         self.store.close()
-        if self.lock is not None:
-            self.lock.close()
+        retire(self.settings.data, self.queue.executor_id)
+        self.lock.close()
 
 
 @dataclass
@@ -391,12 +380,13 @@ def build_process(settings: Settings, fetcher: Fetcher | None, runner: Runner | 
 
     settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
     with ExitStack() as undo:
-        lock = undo.enter_context(lock_data(settings.data)) if settings.database_url is None else None
+        name, lock = own_name(settings)
+        undo.enter_context(lock)
         registry = Registry(settings.engines)
         pools: dict[str, int] = dict.fromkeys(pools_of(settings, registry), settings.workers)
         store = open_served_store(settings)
         undo.callback(store.close)
-        queue = durable.Queue(queue_engine(settings), executor_id=worker_id(settings), pools=pools)
+        queue = durable.Queue(queue_engine(settings), executor_id=name, pools=pools)
         undo.callback(queue.close)
         lent = undo.enter_context(ExitStack())
         aids = lent.enter_context(lent_aids(settings))
@@ -405,11 +395,16 @@ def build_process(settings: Settings, fetcher: Fetcher | None, runner: Runner | 
     return process
 
 
-def worker_id(settings: Settings) -> str:
-    """What this process is called in the database: never again where there are others, always alike where not."""
+def own_name(settings: Settings) -> tuple[str, IO[str]]:
+    """What this process is called in the database, and the lock that proves that it lives. Raises Unavailable.
+
+    Of an SQLite file one process works at a time: it takes up what its namesake left. Of a database that many share
+    each has a name that nobody had before.
+    """
     if settings.database_url is None:
-        return ONLY_WORKER
-    return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
+        return ONLY_WORKER, lock_data(settings.data)
+    name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
+    return name, announce(settings.data, name)
 
 
 def pools_of(settings: Settings, registry: Registry) -> list[Pool]:
@@ -490,7 +485,7 @@ def assemble(
     store: Store,
     queue: Queue,
     registry: Registry,
-    lock: IO[str] | None,
+    lock: IO[str],
     fetcher: Fetcher | None,
     runner: Runner,
     aids: Aids,

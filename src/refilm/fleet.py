@@ -9,6 +9,7 @@ Of several versions the newest contract goes on, the others drain. Knows nothing
 from __future__ import annotations
 
 import logging
+import math
 import threading
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -130,15 +131,20 @@ class Fleet:
         self._wake = wake
         self._clock = clock
         self._silence = Silence(2 * rhythm.beat_seconds)
-        self._swept_at = clock()
+        self._swept_at = -math.inf
         self._suspects: frozenset[str] = frozenset()
         self._makes_way = False
         self._leaving = False
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 
-    def enter(self) -> None:
-        """Enter this process's row, which must be there before it claims anything."""
+    def enter(self, died: Iterable[str] = ()) -> None:
+        """Enter this process's row, which must be there before it claims anything.
+
+        died: who is known to be dead, and need not be waited for.
+        """
+        for who in died:
+            self._bury(who)
         self._register()
 
     def start(self) -> None:
@@ -165,13 +171,15 @@ class Fleet:
             logger.warning("the row of this worker stays until it is swept: %s", away)
 
     def _loop(self) -> None:
-        while not self._stop.wait(self._rhythm.beat_seconds):
+        while True:
             try:
                 self.turn()
             except Unavailable as away:
                 logger.warning("no beat: %s", away)
             except Exception:
                 logger.exception("a turn of the fleet failed")
+            if self._stop.wait(self._rhythm.beat_seconds):
+                return
 
     def turn(self) -> None:
         """Beat, look at the others, make way for a newer version, and sweep what the dead left."""
@@ -215,8 +223,8 @@ class Fleet:
             logger.warning("no newer Refilm works on this database any more: this process takes new work again")
         self._line.drain(self._makes_way or self._leaving)
 
-    def _bury(self, worker_id: str, last_beat: float) -> bool:
-        """Take away the row of a dead worker, if nobody else did and it did not beat after all."""
+    def _bury(self, worker_id: str, last_beat: float | None = None) -> bool:
+        """Take away the row of a dead worker, if nobody else did; with `last_beat`, if it did not beat after all."""
         buried = self._store.write(lambda tx: tx.workers.remove(worker_id, last_beat)).result()
         if buried:
             logger.warning("worker %s is dead; what it ran is given to others", worker_id)

@@ -245,6 +245,19 @@ def test_the_dead_are_buried_once_and_what_they_did_goes_back_into_line(
     assert bob.floor.resumed == []
 
 
+def test_who_is_known_to_be_dead_is_not_waited_for(store: SqliteStore, member: Callable[..., Member]):
+    """What a namesake on this machine left is taken up at the first turn."""
+    member("ann")
+    bob = member("bob")
+    bob.floor.works = [work("a", "ann")]
+
+    bob.fleet.enter(["ann", "nobody"])
+    bob.turns(1)
+
+    assert set(rows(store)) == {"bob"}
+    assert bob.floor.resumed == ["a"]
+
+
 def test_who_was_buried_too_early_enters_again(
     store: SqliteStore, member: Callable[..., Member], caplog: pytest.LogCaptureFixture
 ):
