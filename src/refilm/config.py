@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from refilm.domain.account import Tier
@@ -21,9 +21,9 @@ _PLACE = re.compile(r"s3://[A-Za-z0-9][A-Za-z0-9._-]{1,62}(/[A-Za-z0-9_-][A-Za-z
 _ENDPOINT = re.compile(r"https?://[A-Za-z0-9._\[\]:-]+/?")
 
 
-def _is_private_enough(endpoint: str) -> bool:
+def _is_private_enough(endpoint: str | None) -> bool:
     """Whether nobody on the way can read: by TLS, or because there is no way."""
-    parts = urlsplit(endpoint)
+    parts = urlsplit(endpoint or "https://aws")
     return parts.scheme == "https" or parts.hostname in ("127.0.0.1", "::1", "localhost")
 
 
@@ -82,9 +82,11 @@ class Settings(BaseSettings):
     s3_access_key: str | None = Field(
         None, description="Access key for the bucket; unset: what AWS's environment variables or instance roles give."
     )
-    s3_secret_key: SecretStr | None = Field(None, description="Secret of s3_access_key.")
+    s3_secret_key: SecretStr | None = Field(None, validate_default=True, description="Secret of s3_access_key.")
     s3_allow_http: bool = Field(
-        False, description="Whether s3_endpoint may be http:// on another host than this; bytes are readable there."
+        False,
+        validate_default=True,
+        description="Whether s3_endpoint may be http:// on another host than this; bytes are readable there.",
     )
     s3_links: bool = Field(
         True,
@@ -264,13 +266,19 @@ class Settings(BaseSettings):
             raise ValueError("must be the https:// or http:// URL of a host, without a path")
         return value.rstrip("/") if value else value
 
-    @model_validator(mode="after")
-    def _has_usable_bucket(self) -> Self:
-        if (self.s3_access_key is None) != (self.s3_secret_key is None):
+    @field_validator("s3_secret_key")
+    @classmethod
+    def _is_half_of_a_pair(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        if (value is None) != (info.data.get("s3_access_key") is None):
             raise ValueError("s3_access_key and s3_secret_key must be set both or neither")
-        if self.s3_endpoint and not self.s3_allow_http and not _is_private_enough(self.s3_endpoint):
-            raise ValueError("s3_endpoint must be https://; set s3_allow_http=true for a network that you trust")
-        return self
+        return value
+
+    @field_validator("s3_allow_http")
+    @classmethod
+    def _is_needed(cls, value: bool, info: ValidationInfo) -> bool:
+        if not value and not _is_private_enough(info.data.get("s3_endpoint")):
+            raise ValueError("s3_endpoint must be https://; set this to true in a network that you trust")
+        return value
 
     @model_validator(mode="after")
     def _beats_before_death(self) -> Self:

@@ -143,3 +143,48 @@ def test_limits_of_the_models():
     assert (gen4.min_seconds, gen4.max_seconds, gen4.long_side, gen4.short_side) == (0, 99, 3840, 2160)
     assert Settings().limits(Model.ALEPH2).max_seconds == 30
     assert Settings().limits(Model.GEN4_ALEPH).max_seconds == 600
+
+
+@pytest.mark.parametrize(
+    ("settings", "blamed", "words"),
+    [
+        ({"assets_url": "http://bucket/x"}, "ASSETS_URL", "s3://bucket/prefix"),
+        ({"assets_url": "s3://"}, "ASSETS_URL", "s3://bucket/prefix"),
+        ({"assets_url": "s3://bucket/../x"}, "ASSETS_URL", "s3://bucket/prefix"),
+        ({"assets_url": "s3://bucket/a b"}, "ASSETS_URL", "s3://bucket/prefix"),
+        ({"assets_url": "file://host/x"}, "ASSETS_URL", "file:///folder"),
+        ({"s3_endpoint": "s3.lan"}, "S3_ENDPOINT", "https://"),
+        ({"s3_endpoint": "https://s3.lan/bucket"}, "S3_ENDPOINT", "without a path"),
+        ({"s3_endpoint": "http://s3.lan"}, "S3_ALLOW_HTTP", "network that you trust"),
+        ({"s3_access_key": "k"}, "S3_SECRET_KEY", "both or neither"),
+        ({"s3_secret_key": "s"}, "S3_SECRET_KEY", "both or neither"),
+    ],
+    ids=str,
+)
+def test_a_place_for_assets_that_cannot_work_is_refused(settings, blamed, words):
+    """Each wrong setting of a bucket is named, with what it should look like."""
+    with pytest.raises(BadSettings) as told:
+        settings_with(**settings)
+
+    assert f"REFILM_{blamed}: " in str(told.value)
+    assert words in str(told.value)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"assets_url": "s3://bucket"},
+        {"assets_url": "s3://my.bucket-1/a/b_c/"},
+        {"assets_url": "file:///srv/shared"},
+        {"s3_endpoint": "https://s3.lan:9000/"},
+        {"s3_endpoint": "http://127.0.0.1:8333"},
+        {"s3_endpoint": "http://[::1]:8333"},
+        {"s3_endpoint": "http://s3.lan", "s3_allow_http": True},
+        {"s3_access_key": "k", "s3_secret_key": "s"},
+    ],
+    ids=str,
+)
+def test_a_place_for_assets_that_can_work_is_taken(settings):
+    """Buckets with and without a prefix, shared folders, TLS, loopback, and plain HTTP where it is allowed."""
+    assert "s3_secret_key" not in settings or "s" not in str(settings_with(**settings).s3_secret_key)
+    settings_with(**settings)
