@@ -181,8 +181,7 @@ class Workflow:
             logger.warning("a task waits for room on the disk", task_id=task.id)
             if self._stopping.wait(WRITE_PAUSE_SECONDS):
                 raise Interrupted
-            if not self._is_wanted(task, 0.0):
-                raise Cancelled("The task was cancelled.")
+            self._still_wanted(task)
 
     def _tried(self, walk: Walk, name: str, work: Callable[..., dict[str, Any]], *arguments: Any) -> dict[str, Any]:
         """The result of a step that is taken again, as the next attempt, when it breaks off for want of luck.
@@ -237,7 +236,7 @@ class Workflow:
                     raise Interrupted from away
 
     def _go_on(self, task: Task, fraction: float) -> bool:
-        """What to ask about twice a second of whatever fills the disk: `_is_wanted`. Raises StorageFull at the last."""
+        """`_is_wanted`, of work that fills the disk. Raises StorageFull where it has come to the last of the room."""
         self._room.check(LAST_SHARE)
         return self._is_wanted(task, fraction)
 
@@ -282,7 +281,7 @@ class Workflow:
         raise AssertionError("the last try returns or raises")
 
     def _still_wanted(self, task: Task) -> None:
-        if not self._go_on(task, 0.0):
+        if not self._is_wanted(task, 0.0):
             raise Cancelled("The task was cancelled.")
 
     def _uploaded(self, task: Task, uri: str) -> str:

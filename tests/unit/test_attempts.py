@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from refilm.accounts import Caller
 from refilm.admission import Admission
 from refilm.assets.local import LocalAssets
+from refilm.assets.room import Room
 from refilm.assets.signing import Signer
 from refilm.config import Settings
 from refilm.domain.account import Tier
@@ -50,6 +51,7 @@ class Lives:
     def __init__(self, store: SqliteStore, assets: LocalAssets, task: Task, fates: list[Any]) -> None:
         self.store, self.assets, self.task = store, assets, task
         self.fates = itertools.chain(fates, itertools.repeat("well"))
+        self.room = Room()
         self.recorded: list[tuple[str, bytes]] = []
         self.edits: list[int] = []
         self.fate: Any = None
@@ -71,6 +73,7 @@ class Lives:
             limits_of=SETTINGS.limits,
             allowance=Allowance(3600, 1),
             options={},
+            room=self.room,
         )
         steps = itertools.count()
 
@@ -122,7 +125,7 @@ class Lives:
         """The facts of the clip."""
         return INFO
 
-    def edit(self, _engine: str, _request: Any, _info: Any, files: list[Any], **_: Any) -> Outcome:
+    def edit(self, _engine: str, _request: Any, _info: Any, files: list[Any], on_tick: Any, **_: Any) -> Outcome:
         """One try."""
         self.fate = next(self.fates)
         files[-1].write(b"half a clip")
@@ -136,6 +139,7 @@ class Lives:
             raise self.fate
         if self.fate != "well":
             raise EngineCrash("It went up in smoke.")
+        on_tick(0.5)
         return Outcome({"done": True}, 75)
 
 
@@ -261,3 +265,62 @@ def test_a_task_that_somebody_else_took_up_is_theirs(lives_of, store, tmp_path: 
     assert lives.live() is False
     now = store.task(lives.task.id)
     assert (now.status, now.attempt, lives.edits) == (TaskStatus.RUNNING, 2, [1])
+
+
+def room_of(*frees: int) -> Room:
+    """A disk with a low-water mark of 100 that has so much free, look after look, and then as much as at the last."""
+    looks, seconds = iter(frees), itertools.count()
+    return Room([lambda: next(looks, frees[-1])], 100, now=lambda: float(next(seconds)))
+
+
+def test_a_task_waits_for_room(lives_of, monkeypatch: pytest.MonkeyPatch):
+    """What was accepted does not fail for a disk that is short of room before it begins: it waits, uncounted."""
+    monkeypatch.setattr("refilm.workflow.WRITE_PAUSE_SECONDS", 0.0)
+    lives = lives_of([])
+    lives.room = room_of(10, 10, 10, 500)
+
+    done = lives.to_the_end()
+
+    assert (done.status, lives.edits) == (TaskStatus.SUCCEEDED, [1])
+
+
+def test_a_task_that_waits_for_room_can_be_cancelled(lives_of, store, monkeypatch: pytest.MonkeyPatch):
+    """A disk that nobody clears holds no task that nobody wants."""
+    monkeypatch.setattr("refilm.workflow.WRITE_PAUSE_SECONDS", 0.0)
+    lives = lives_of([])
+    lives.room = room_of(10)
+    store.write(lambda tx: tx.tasks.start(lives.task.id, lives.task.created_at, MAX_ATTEMPTS)).result(10)
+    start = lives.service.start
+
+    def cancelled_since(task_id: str) -> Task:
+        task = start(task_id)
+        store.write(lambda tx: tx.tasks.cancel(task_id, task.created_at)).result(10)
+        return task
+
+    lives.service.start = cancelled_since
+
+    assert (lives.to_the_end().status, lives.edits) == (TaskStatus.CANCELLED, [])
+
+
+def test_an_edit_that_eats_the_last_room_is_broken_off_and_tried_again(lives_of, assets, monkeypatch):
+    """At half of the mark what runs gives up and leaves nothing; with room again it is tried anew."""
+    monkeypatch.setattr("refilm.workflow.WRITE_PAUSE_SECONDS", 0.0)
+    lives = lives_of([])
+    lives.room = room_of(500, 40, 40, 500)
+
+    done = lives.to_the_end()
+
+    assert (done.status, done.attempt, lives.edits) == (TaskStatus.SUCCEEDED, 2, [1, 2])
+    assert outputs(assets, done) == [f"outputs/{done.id}/2.mp4"]
+
+
+def test_a_disk_that_stays_full_fails_the_task_honestly(lives_of, monkeypatch: pytest.MonkeyPatch):
+    """After the last attempt the task says what was missing."""
+    monkeypatch.setattr("refilm.workflow.WRITE_PAUSE_SECONDS", 0.0)
+    lives = lives_of([])
+    lives.room = room_of(*[500, 40] * MAX_ATTEMPTS)
+
+    done = lives.to_the_end()
+
+    assert (done.status, done.failure.code, len(lives.edits)) == (TaskStatus.FAILED, "INTERNAL", MAX_ATTEMPTS)
+    assert "too little room" in done.failure.message

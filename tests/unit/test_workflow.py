@@ -172,13 +172,16 @@ def test_a_disk_without_room_ends_failed_with_its_sentence(house: House, clip: P
 
 
 @pytest.mark.parametrize("prompt", ["signal SIGKILL", "raise", "lie"])
-def test_a_crash_ends_failed_and_is_not_repeated_for_ever(house: House, clip: Path, prompt: str):
-    """An engine that dies costs one task, which ends FAILED INTERNAL; nothing of it is left."""
+def test_a_crash_ends_failed_and_is_not_repeated_for_ever(house: House, clip: Path, monkeypatch, prompt: str):
+    """An engine that dies is tried again, three times in all; then its task ends FAILED INTERNAL, with nothing left."""
+    monkeypatch.setattr("refilm.workflow.RETRY_SECONDS", 0.01)
+
     done = house.ended(house.submit(clip, prompt))
 
     assert (done.status, done.failure.code, done.credits) == (TaskStatus.FAILED, "INTERNAL", 0)
     assert "ZeroDivisionError" not in done.failure.message
-    assert done.attempt <= MAX_ATTEMPTS
+    assert f"broke off {MAX_ATTEMPTS} times" in done.failure.message
+    assert done.attempt == MAX_ATTEMPTS
     assert not any(done.id in key for key in house.outputs())
 
 
