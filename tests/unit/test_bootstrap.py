@@ -104,3 +104,11 @@ def test_a_bad_extra_source_stops_the_start(tmp_path: Path, text: str):
             build(Settings(data=tmp_path, fetch_allow=(text,)))
 
     build(Settings(data=tmp_path)).close()
+
+
+def test_a_bucket_that_cannot_be_used_is_told_at_the_start_and_nothing_stays_locked(tmp_path: Path, s3_settings):
+    """A server that could keep nothing is not built; with the right bucket the same folder can be served."""
+    with pytest.raises(Unavailable, match="no such bucket"):
+        build(Settings(data=tmp_path, **{**s3_settings, "assets_url": "s3://no-such-bucket/x"}))
+
+    build(Settings(data=tmp_path, **s3_settings)).close()

@@ -29,14 +29,14 @@ with LocalAssets(Path(sys.argv[1])).writer("outputs/half") as file:
     time.sleep(600)
 """
 
-#: Replaces one asset again and again until it is killed.
-REWRITER = """
+#: Writes one asset after the other until it is killed.
+MANY_WRITER = """
 import sys
 from pathlib import Path
 from refilm.assets.local import LocalAssets
 assets = LocalAssets(Path(sys.argv[1]))
 for number in range(10**9):
-    with assets.writer("outputs/same") as file:
+    with assets.writer(f"outputs/{number}") as file:
         for _ in range(4):
             file.write(bytes([number % 256]) * 50_000)
     if number == 3:
@@ -113,16 +113,33 @@ def test_sweep_spares_what_is_younger_than_asked(root):
 
 @pytest.mark.parametrize("round_", range(5))
 def test_kill_at_any_moment_leaves_a_whole_asset(root, start_writer, round_):
-    """A process that is killed while it replaces an asset leaves the old bytes or the new ones."""
-    child = start_writer(REWRITER)
+    """A process that is killed while it writes assets leaves whole ones, and no other."""
+    child = start_writer(MANY_WRITER)
     time.sleep(0.01 * round_)  # another moment each round
     kill(child)
 
-    with LocalAssets(root).open("outputs/same") as file:
-        content = file.read()
+    assets = LocalAssets(root)
+    written = list(assets.keys("outputs"))
 
-    assert len(content) == 200_000
-    assert content == content[:1] * 200_000
+    assert len(written) >= 4
+    for key in written:
+        with assets.open(key) as file:
+            assert file.read() == bytes([int(key.removeprefix("outputs/")) % 256]) * 200_000
+    assert scratch_files(root) == []
+
+
+def test_shared_folder_is_opened_without_taking_from_other_machines(root):
+    """A scratch file that seems to be nobody's may be written elsewhere: it stays until it has lain for long."""
+    LocalAssets(root)
+    leftover = root / ".scratch" / "leftover"
+    leftover.write_bytes(b"x")
+
+    LocalAssets(root, sweep_after=timedelta(days=1))
+    assert scratch_files(root) == ["leftover"]
+
+    os.utime(leftover, (time.time() - 2 * 86_400,) * 2)
+    LocalAssets(root, sweep_after=timedelta(days=1))
+    assert scratch_files(root) == []
 
 
 def test_failed_write_leaves_no_scratch(root):
