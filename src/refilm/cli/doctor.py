@@ -41,6 +41,7 @@ def look() -> Iterator[Finding]:
     yield Finding(True, f"Refilm {__version__}, Python {platform.python_version()}, {platform.platform()}")
     yield Finding(True, f"{os.cpu_count()} CPU cores")
     yield from look_at_disk()
+    yield from look_at_assets()
     yield from look_at_media()
     yield from look_at_engines()
     yield Finding(True, "edits run in child processes that hold open files and no paths; no further lock-down yet")
@@ -60,6 +61,23 @@ def look_at_disk() -> Iterator[Finding]:
     yield Finding(
         free > LOW_DISK_BYTES, f"{free / 2**30:.1f} GiB free for it", "Free some room, or set REFILM_DATA elsewhere."
     )
+
+
+def look_at_assets() -> Iterator[Finding]:
+    """The place for assets, where it is not the data folder."""
+    from refilm.bootstrap import open_assets
+    from refilm.cli.options import settings_with
+    from refilm.errors import Unavailable
+
+    settings = settings_with()
+    if settings.assets_url is None:
+        return
+    try:
+        open_assets(settings).check()
+    except (Unavailable, OSError) as trouble:
+        yield Finding(False, f"assets at {settings.assets_url}", str(trouble))
+    else:
+        yield Finding(True, f"assets at {settings.assets_url}")
 
 
 def look_at_media() -> Iterator[Finding]:

@@ -167,6 +167,20 @@ def test_doctor_names_what_is_missing_and_how_to_mend_it(refilm, monkeypatch):
     assert "no engine named 'dreams'" in out
 
 
+def test_doctor_asks_the_bucket(refilm, monkeypatch, s3_settings):
+    """Where assets are elsewhere, a place that answers is a line, and one that does not is a MISS that says why."""
+    for name, value in s3_settings.items():
+        monkeypatch.setenv(f"REFILM_{name.upper()}", value)
+    assert f"ok    assets at {s3_settings['assets_url']}" in refilm("doctor")[1]
+
+    monkeypatch.setenv("REFILM_ASSETS_URL", "s3://no-such-bucket")
+    status, out, _ = refilm("doctor")
+
+    assert status == 1
+    assert "MISS  assets at s3://no-such-bucket" in out
+    assert "There is no such bucket" in out
+
+
 def test_a_bad_setting_is_named(refilm, monkeypatch):
     """A setting that makes no sense ends every command with its name."""
     monkeypatch.setenv("REFILM_PORT", "many")
