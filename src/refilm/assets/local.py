@@ -39,10 +39,15 @@ class LocalAssets:
 
         sweep_after: how long a scratch file lay untouched before that; where machines share the folder, some file
         systems do not tell one of them of the locks of another.
+
+        Raises Unavailable where the folder cannot be made.
         """
         self._root = root
         self._scratch = root / _SCRATCH
-        _make_folders(self._scratch)
+        try:
+            _make_folders(self._scratch)
+        except OSError as error:
+            raise Unavailable(f"The folder for assets, {root}, cannot be made: {error.strerror}.") from error
         self.sweep_scratch(sweep_after)
 
     @contextmanager

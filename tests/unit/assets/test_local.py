@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,7 +16,7 @@ import pytest
 
 from refilm.assets.base import InvalidKey
 from refilm.assets.local import LocalAssets
-from refilm.errors import NotFound, StorageFull
+from refilm.errors import NotFound, StorageFull, Unavailable
 
 #: Writes part of an asset, says so, and waits to be killed.
 HALF_WRITER = """
@@ -140,6 +141,19 @@ def test_shared_folder_is_opened_without_taking_from_other_machines(root):
     os.utime(leftover, (time.time() - 2 * 86_400,) * 2)
     LocalAssets(root, sweep_after=timedelta(days=1))
     assert scratch_files(root) == []
+
+
+def test_folder_that_cannot_be_is_told(root, tmp_path):
+    """A folder that cannot be made, or that vanished, is said in a sentence that names it."""
+    (tmp_path / "file").write_bytes(b"x")
+    with pytest.raises(Unavailable, match="file/assets, cannot be made"):
+        LocalAssets(tmp_path / "file" / "assets")
+
+    assets = LocalAssets(root)
+    assets.check()
+    shutil.rmtree(root)
+    with pytest.raises(Unavailable, match="not there"):
+        assets.check()
 
 
 def test_failed_write_leaves_no_scratch(root):
