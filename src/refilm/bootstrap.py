@@ -30,6 +30,7 @@ from refilm.assets.local import LocalAssets
 from refilm.assets.room import FRESH_SECONDS, Ballast, Room, free_bytes
 from refilm.assets.signing import Signer
 from refilm.config import Pool, Settings
+from refilm.domain.clock import SteadyClock
 from refilm.domain.edit import EditRequest, Model
 from refilm.domain.uri import UriLimits
 from refilm.engines.base import Aids, Interpreting
@@ -85,9 +86,18 @@ SHARED_SCRATCH_AGE = timedelta(days=1)
 SIGNING_KEY = "signing-1"
 
 
-def now() -> datetime:
-    """The clock of everything that is built here."""
+def wall() -> datetime:
+    """The time by the system's clock."""
     return datetime.now(UTC)
+
+
+def seconds_awake_or_not() -> float:
+    """Seconds that never step, and that pass while the machine sleeps, where the system counts them."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
+
+
+#: The clock of everything that is built here.
+now = SteadyClock(wall, seconds_awake_or_not)
 
 
 def sqlite_file(settings: Settings) -> Path:
@@ -168,7 +178,7 @@ def open_assets(settings: Settings) -> Assets:
     if place.scheme == "s3":
         from refilm.assets.s3 import S3Assets
 
-        return S3Assets(bucket_of(settings), settings.data / "scratch", now)
+        return S3Assets(bucket_of(settings), settings.data / "scratch", wall)
     if place.scheme == "file":
         return LocalAssets(Path(unquote(place.path)), sweep_after=SHARED_SCRATCH_AGE)
     return LocalAssets(settings.data / "assets")

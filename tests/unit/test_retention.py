@@ -10,6 +10,7 @@ import pytest
 from refilm.accounts import Caller
 from refilm.bootstrap import open_assets
 from refilm.config import Settings
+from refilm.domain.clock import BELIEVE_SECONDS, SteadyClock
 from refilm.domain.edit import EditRequest, Model
 from refilm.domain.sending import Sending
 from refilm.domain.task import MAX_ATTEMPTS, Failure, Task, TaskStatus
@@ -271,3 +272,28 @@ def test_a_real_servers_queue_forgets(tmp_path) -> None:
         server.close()
 
     assert (before, after) == (1, 0)
+
+
+def test_a_wall_clock_that_leaps_deletes_nothing_early(store, assets, clock, finished, new_upload, forgotten) -> None:
+    """Three days forward, as a careless operator or a broken time server sets them: what has hours to live keeps them,
+    a create that comes again is still known, and what is over goes once the new time has stood.
+    """
+    passed = [0.0]
+    steady = SteadyClock(clock, lambda: passed[0])
+    steady()
+    task = finished()
+    new_upload()
+    again = Sending("k1", "fingerprint", tries=1)
+    do(store, lambda tx: tx.sendings.add("ann", task.id, Sending("k1", "fingerprint", tries=0), steady()))
+    sweeper = Sweeper(store, assets, forgotten.extend, Keep(tasks=timedelta(days=1)), steady)
+
+    clock.move(days=3)
+    first = sweeper.sweep()
+    known = do(store, lambda tx: tx.sendings.tried(again, steady()))
+    passed[0] += BELIEVE_SECONDS
+    clock.move(seconds=BELIEVE_SECONDS)
+    last = sweeper.sweep()
+
+    assert first == Swept()
+    assert known == task.id
+    assert (last.tasks, last.uploads, last.sendings) == (1, 1, 1)
