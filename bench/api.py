@@ -2,9 +2,11 @@
 
     python bench/api.py [--seconds 3] [--rounds 3] [--connections 8 32] [--without litellm] [--json FILE]
 
-Prints absolute numbers and, what they are for, ratios to each peer: medians over rounds in which the peers take turns.
-The loader (bench/load.py) and the servers share the machine's cores, so a fast server is slowed by the loader that it
-keeps busy; the ratio to the bare callable is an underestimate for that reason, never an overestimate.
+Refilm takes part twice: with its rows in SQLite, and with them in a PostgreSQL server on the same machine, which has
+ratios of its own in the last table. Prints absolute numbers and, what they are for, ratios to each peer: medians over
+rounds in which the peers take turns. The loader (bench/load.py) and the servers share the machine's cores, so a fast
+server is slowed by the loader that it keeps busy; the ratio to the bare callable is an underestimate for that reason,
+never an overestimate.
 """
 
 from __future__ import annotations
@@ -25,7 +27,12 @@ from typing import Any
 import peers
 from peers import Call, Peer
 
-SERVERS = {"refilm": peers.refilm, "litellm": peers.litellm, "bare": peers.bare_asgi}
+SERVERS = {
+    "refilm": peers.refilm,
+    "postgres": peers.refilm_on_postgres,
+    "litellm": peers.litellm,
+    "bare": peers.bare_asgi,
+}
 
 #: What we want to see, as (what, peer, at least).
 GOALS = (("create", "litellm", 20.0), ("create", "bare", 0.09), ("poll", "litellm", 40.0), ("poll", "bare", 0.25))
@@ -90,10 +97,10 @@ def run(options: argparse.Namespace) -> tuple[Results, list[Peer]]:
         return results, list(running.values())
 
 
-def ratio(results: Results, what: str, peer: str, connections: int) -> float:
+def ratio(results: Results, what: str, peer: str, connections: int, ours: str = "refilm") -> float:
     """How many times the peer's rate ours is: the median over the rounds of the ratio within a round."""
-    ours, theirs = results["refilm", what, connections].rates, results[peer, what, connections].rates
-    return median(mine / other for mine, other in zip(ours, theirs, strict=True))
+    own, theirs = results[ours, what, connections].rates, results[peer, what, connections].rates
+    return median(mine / other for mine, other in zip(own, theirs, strict=True))
 
 
 def table(results: Results, connections: Sequence[int]) -> list[str]:
@@ -124,12 +131,25 @@ def verdicts(results: Results, connections: Sequence[int]) -> list[str]:
     return rows
 
 
+def on_postgres(results: Results, connections: Sequence[int]) -> list[str]:
+    """The same ratios for rows in PostgreSQL, and that to our own SQLite, as rows of a Markdown table."""
+    rows = ["| ratio | connections | measured |", "| --- | ---: | ---: |"]
+    for what in ("create", "poll"):
+        for peer in ("litellm", "bare", "refilm"):
+            for count in connections:
+                if ("postgres", what, count) in results and (peer, what, count) in results:
+                    measured = ratio(results, what, peer, count, "postgres")
+                    name = "refilm on SQLite" if peer == "refilm" else peer
+                    rows.append(f"| {what} refilm on PostgreSQL / {name} | {count} | {measured:.3g} |")
+    return rows
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--seconds", type=float, default=3.0)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--connections", type=int, nargs="+", default=[8, 32])
-    parser.add_argument("--without", choices=("litellm", "bare"), action="append", default=[])
+    parser.add_argument("--without", choices=("litellm", "bare", "postgres"), action="append", default=[])
     parser.add_argument("--json", type=Path, help="also write every round's numbers here")
     options = parser.parse_args()
     results, running = run(options)
@@ -137,6 +157,8 @@ def main() -> None:
     print(f"\nLoader and servers share {cores} cores; medians of {options.rounds} rounds of {options.seconds:g} s.\n")
     print("\n".join(table(results, options.connections)), "\n")
     print("\n".join(verdicts(results, options.connections)), "\n")
+    if "postgres" not in options.without:
+        print("\n".join(on_postgres(results, options.connections)), "\n")
     print("\n".join(f"{peer.name}: {peer.note}." for peer in running))
     if options.json:
         rounds = {f"{name} {what} {count}": series.__dict__ for (name, what, count), series in results.items()}

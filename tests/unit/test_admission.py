@@ -370,6 +370,22 @@ def test_a_deep_line_is_admitted_in_order(store, line, admission_of, new_task):
     assert line.ids == [task.id for task in tasks[:50]]
 
 
+def test_a_large_pool_is_looked_at_for_a_few_slots_at_once(store, line, admission_of, new_task):
+    """With room for one more of forty nothing is read or admitted; with room for four, all four are filled."""
+    tasks = [new_task() for _ in range(45)]
+    for task in tasks:
+        store.insert_task(task).result(10)
+    admission = admission_of(None, 40)
+    store.write(admission.promote).result(10)
+
+    admitted = []
+    for task in tasks[:4]:
+        store.write(lambda tx, task=task: tx.tasks.cancel(task.id, task.created_at)).result(10)
+        admitted.append(store.write(admission.promote).result(10))
+
+    assert admitted == [0, 0, 0, 4]
+
+
 def test_the_more_urgent_key_goes_first(store, line, admission_of, new_task):
     """A younger task of a higher priority is admitted before older ones."""
     tasks = [new_task(), new_task(), new_task(account="bob", priority=5)]

@@ -63,6 +63,10 @@ _IN_LANE = (tasks.c.created_at, tasks.c.id)
 _IN_TURN = (tasks.c.priority.desc(), *_IN_LANE)
 
 
+#: Later than any task is created.
+_NEVER = 1e300
+
+
 def _heads() -> sa.Select[Any]:
     """The head of every lane: the first task of the index, then again and again the first beyond the lane.
 
@@ -72,12 +76,20 @@ def _heads() -> sa.Select[Any]:
     head = sa.select(first).cte("head", recursive=True)
     beyond = tasks.alias("beyond")
     lane = (beyond.c.account, beyond.c.model, beyond.c.engine, beyond.c.priority)
+    # SQLite goes by all of these columns, and not by the first alone, only where it cannot tell the type of a value:
+    # hence the concatenations and the sum, which change nothing. It also reads whatever is equal: hence a time that
+    # never comes.
+    end = (
+        *(head.c[name].concat("") for name in ("account", "model", "engine")),
+        head.c.priority + 0,
+        sa.literal(_NEVER),
+    )
     following = (
         sa.select(beyond.c.id)
         .where(
             beyond.c.admitted_at.is_(None),
             beyond.c.finished_at.is_(None),
-            sa.tuple_(*lane) > sa.tuple_(head.c.account, head.c.model, head.c.engine, head.c.priority),
+            sa.tuple_(*lane, beyond.c.created_at) > sa.tuple_(*end),
         )
         .order_by(*lane, beyond.c.created_at, beyond.c.id)
         .limit(1)
@@ -103,7 +115,7 @@ class WaitingRows:
 
     def heads(self) -> list[Head]:
         """The oldest task of every lane, in no order."""
-        return [Head(_waiting(row), row[6]) for row in self._connection.execute(_HEADS)]
+        return [Head(_waiting(row), row[6]) for row in self._connection.execute(_HEADS).fetchall()]
 
     def behind(self, task: Waiting, most: int) -> list[Waiting]:
         """The tasks that stand behind one in its lane, at most so many, the oldest first."""
