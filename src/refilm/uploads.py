@@ -8,6 +8,7 @@ create can answer at once. Knows nothing of HTTP forms and of media; memory: one
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractContextManager
@@ -20,7 +21,7 @@ from refilm.assets.base import Assets
 from refilm.assets.room import Room
 from refilm.assets.signing import Signer
 from refilm.domain.upload import Upload
-from refilm.errors import EditFailure, InvalidRequest, Issue, NotFound, Refused
+from refilm.errors import EditFailure, InvalidRequest, Issue, NotFound, Refused, Unavailable
 from refilm.store.base import Store
 from refilm.store.sql import Transaction
 
@@ -29,6 +30,9 @@ Probe = Callable[[BinaryIO], Awaitable[Mapping[str, Any]]]
 
 #: 192 random bits: who can name an upload was told its name.
 ID_BYTES = 24
+
+#: Uploads that are looked at from a bucket at the same time; each passes through the disk as a whole.
+LOOKS_AT_ONCE = 4
 
 #: Bytes are collected up to this before a thread writes them.
 _WRITE_BYTES = 1 << 20
@@ -82,6 +86,7 @@ class Uploads:
         self._now = now
         self._path = path
         self._rules = rules or UploadRules()
+        self._looks = asyncio.Semaphore(LOOKS_AT_ONCE)
         self._room = room or Room()
 
     async def create(self, caller: Caller, filename: str, base_url: str) -> UploadSlot:
@@ -132,7 +137,10 @@ class Uploads:
 
         A file of a wrong size, or one that cannot be read, is kept as a `problem` of the upload.
         """
-        key = _own_key(upload)
+        async with self._looks:
+            await self._take_over(upload, _own_key(upload))
+
+    async def _take_over(self, upload: Upload, key: str) -> None:
         try:
             # Whoever has the form may yet send other bytes. What is probed and used is a copy that nobody can reach.
             await asyncio.to_thread(self._assets.copy, upload.posted_key, key)
@@ -144,7 +152,8 @@ class Uploads:
             await asyncio.to_thread(self._assets.delete, key)
             raise
         await asyncio.shield(self._note(arrived))
-        await asyncio.to_thread(self._assets.delete, upload.posted_key)
+        with contextlib.suppress(Unavailable):  # an orphan then
+            await asyncio.to_thread(self._assets.delete, upload.posted_key)
 
     async def _looked_at(self, upload: Upload) -> Upload:
         """The upload with the size of its asset and what the probe says of it."""
