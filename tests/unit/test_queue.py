@@ -272,3 +272,17 @@ def test_rows_of_the_queue_lie_in_the_same_file(floor: Floor):
     """The durable engine keeps its rows where it was told, so that one transaction can hold both."""
     with floor.engine.connect() as connection:
         assert "workflow_status" in sa.inspect(connection).get_table_names()
+
+
+def test_idle_is_when_nothing_runs(floor: Floor):
+    """A drain can wait for what runs, and learns when that takes too long."""
+    go_on, began = threading.Event(), threading.Event()
+    floor.bodies["idle-a"] = lambda _: (began.set(), go_on.wait(SECONDS))
+    floor.enqueue("idle-a")
+    assert began.wait(SECONDS)
+
+    busy = floor.queue.idle(0.05)
+    go_on.set()
+
+    assert busy is False
+    assert floor.queue.idle(SECONDS) is True
