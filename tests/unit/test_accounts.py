@@ -134,3 +134,17 @@ def test_the_secret_is_nowhere_on_disk(accounts, store, tmp_path):
     assert digest_of(secret).encode() in raw
     assert secret.removeprefix("key_")[:24].encode() not in raw
     assert bytes.fromhex(secret.removeprefix("key_")[:24]) not in raw
+
+
+def test_a_caller_knows_tier_and_priority(accounts, store, clock):
+    """What the operator gave the account and the key is told with the caller, within its memory."""
+    secret = accounts.create_key("ann", priority=7)
+    before = accounts.authenticate(secret)
+    accounts.set_tier("ann", "3")
+    assert accounts.set_priority("ann", -1) == 1
+
+    after = Accounts(store, clock).authenticate(secret)
+
+    assert (before.tier, before.priority) == (None, 7)
+    assert (after.tier, after.priority) == ("3", -1)
+    assert accounts.tier("ann") == "3"

@@ -10,6 +10,7 @@ from pydantic_settings import SettingsError
 
 from refilm.cli.options import BadSettings, settings_with
 from refilm.config import Settings
+from refilm.domain.account import Tier
 from refilm.domain.edit import Model
 
 
@@ -188,3 +189,40 @@ def test_a_place_for_assets_that_can_work_is_taken(settings):
     """Buckets with and without a prefix, shared folders, TLS, loopback, and plain HTTP where it is allowed."""
     assert "s3_secret_key" not in settings or "s" not in str(settings_with(**settings).s3_secret_key)
     settings_with(**settings)
+
+
+def test_tiers_are_runways_unless_said_otherwise():
+    """The five tiers that Runway documents are there by name; accounts without a tier have no caps."""
+    assert [Settings().tier(name) for name in ("1", "5", None)] == [Tier(1, 50), Tier(20, 25_000), Tier()]
+
+
+def test_tiers_can_be_replaced_and_one_made_the_default(monkeypatch):
+    """An absent or null number is no cap; a name that was taken out again counts as the default."""
+    monkeypatch.setenv("REFILM_TIERS", '{"free": {"concurrent": 1, "daily": 5}, "gold": {"concurrent": null}}')
+    monkeypatch.setenv("REFILM_DEFAULT_TIER", "free")
+
+    settings = Settings()
+
+    assert [settings.tier(name) for name in ("gold", None, "3")] == [Tier(), Tier(1, 5), Tier(1, 5)]
+
+
+def test_single_caps_are_the_tier_of_those_without_one():
+    """max_concurrent_tasks and max_daily_tasks hold for accounts that were given no tier, and for no other."""
+    settings = Settings(max_concurrent_tasks=2, max_daily_tasks=9)
+
+    assert [settings.tier(name) for name in (None, "3")] == [Tier(2, 9), Tier(5, 1_000)]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"default_tier": "gold"},
+        {"default_tier": "3", "max_daily_tasks": 9},
+        {"tiers": {"gold": {"concurrent": 0}}},
+        {"tiers": {"gold": {"concurent": 3}}},
+    ],
+)
+def test_tiers_that_mean_nothing_are_refused(wrong):
+    """An unknown default, two defaults at once, a cap of nothing and a misspelt word stop the start."""
+    with pytest.raises(ValidationError):
+        Settings(**wrong)

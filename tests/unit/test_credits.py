@@ -216,6 +216,31 @@ def test_the_daily_cap_is_kept_and_told(service_of, ann, clock) -> None:
     submit(service, ann)
 
 
+def test_an_accounts_own_tier_holds_and_is_told(store, assets, intake, line, clock, accounts, ann) -> None:
+    """With a tier of one at work, ann's second task is THROTTLED at once, though no worker is there; bob's is not."""
+    admission = Admission(store, line.enqueue, lambda _: "cpu", lambda tx: {}, Settings().tier, clock)
+    terms = Terms(lambda _: "effects", Settings().limits, {}, 600, Settings().tier)
+    service = Service(store, assets, admission, intake, Signer([("k", b"sixteen bytes or more")]), terms, clock)
+    accounts.set_tier("ann", "1")
+    bob = accounts.authenticate("key_bob")
+
+    made = [submit(service, caller) for caller in (ann, ann, bob, bob)]
+
+    assert [store.task(task.id).status for task in made] == ["PENDING", "THROTTLED", "PENDING", "PENDING"]
+    use = {who: service.organization(caller).models["aleph2"] for who, caller in (("ann", ann), ("bob", bob))}
+    assert (use["ann"].max_concurrent, use["ann"].max_daily) == (1, 50)
+    assert (use["bob"].max_concurrent, use["bob"].max_daily) == (None, None)
+
+
+def test_a_task_carries_the_priority_of_its_key(service_of, accounts, store) -> None:
+    """It is that of the key with which the task was made."""
+    accounts.add_key("bob", "key_urgent", priority=9)
+
+    made = [submit(service_of(), accounts.authenticate(key)) for key in ("key_bob", "key_urgent")]
+
+    assert [store.task(task.id).priority for task in made] == [0, 9]
+
+
 def test_no_account_may_pile_up_more_than_its_queue(service_of, accounts, ann) -> None:
     """Waiting tasks beyond the cap are refused for the moment; other accounts do not notice."""
     service = service_of(max_waiting=1, window=0)

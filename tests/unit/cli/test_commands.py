@@ -125,6 +125,30 @@ def test_credits_are_set_shown_and_uncounted(refilm):
     assert_one_sentence(refilm("keys", "credits", "eve", "5"), "no account named 'eve'")
 
 
+def test_a_key_has_a_priority(refilm):
+    """It is given with the key or later, shown where it is not 0, and bounded."""
+    assert refilm("keys", "create", "ann", "--priority", "5")[0] == 0
+    refilm("keys", "create", "bob")
+
+    assert [line.rpartition("  ")[2] for line in refilm("keys", "list")[1].splitlines()] == ["priority 5", "live"]
+    assert refilm("keys", "set", "bob", "--priority", "-2") == (0, "changed 1\n", "")
+    assert "priority -2" in refilm("keys", "list")[1]
+    assert refilm("keys", "create", "cy", "--priority", "101")[0] == 2
+    assert_one_sentence(refilm("keys", "set", "eve", "--priority", "1"), "no live key named 'eve'")
+
+
+def test_an_account_has_a_tier(refilm):
+    """It is shown, given by one of the names in the settings, and taken back."""
+    refilm("keys", "create", "ann")
+
+    assert refilm("keys", "tier", "ann") == (0, "default\n", "")
+    assert refilm("keys", "tier", "ann", "3") == (0, "3\n", "")
+    assert refilm("keys", "tier", "ann") == (0, "3\n", "")
+    assert refilm("keys", "tier", "ann", "gold")[0] == 2
+    assert refilm("keys", "tier", "ann", "default") == (0, "default\n", "")
+    assert_one_sentence(refilm("keys", "tier", "eve", "3"), "no account named 'eve'")
+
+
 def test_keys_in_another_folder(refilm, tmp_path):
     """--data beats the environment."""
     refilm("keys", "create", "ann", "--data", tmp_path / "other")
