@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, get_origin
 
 from annotated_types import Ge, Gt, Le
+from pydantic_core import to_json
 
 from refilm.cli import app
 from refilm.config import Settings
@@ -135,6 +136,8 @@ def default_of(name: str, field: Any) -> str:
         return "unset"
     if value in ((), {}):
         return "none"
+    if isinstance(value, dict):
+        return f"`{to_json(value).decode()}`"
     return f"`{str(value).lower() if isinstance(value, bool) else value}`"
 
 
