@@ -45,6 +45,7 @@ from refilm.service import Service, Terms, output_key
 from refilm.store.base import Store
 from refilm.store.sql import Transaction
 from refilm.store.tables import accounts, metadata, tasks
+from refilm.store.tasks import COLUMNS, task_of
 
 T = TypeVar("T")
 
@@ -142,6 +143,7 @@ class World:
         self.clock = Clock()
         self.assets = LocalAssets(folder / "assets")
         self._fetcher = Fetcher(Policy(), FetchLimits())
+        self._limits = Settings().limits
         self._loop = asyncio.Runner()
         self.racing = ThreadPoolExecutor(2)
         self.hosts = [self._host(open_store()), self._host(open_store())]
@@ -154,9 +156,8 @@ class World:
         admission = Admission(
             store, enqueue, lambda _: "cpu", lambda _: {"cpu": WINDOW}, lambda _: Tier(CONCURRENT), self.clock
         )
-        limits = Settings().limits
-        intake = Intake(store, self.assets, self._fetcher, limits, UriLimits(), self.clock)
-        terms = Terms(lambda _: "campaign", limits, PRICES, 600, lambda _: Tier(CONCURRENT), MOST_WAITING)
+        intake = Intake(store, self.assets, self._fetcher, self._limits, UriLimits(), self.clock)
+        terms = Terms(lambda _: "campaign", self._limits, PRICES, 600, lambda _: Tier(CONCURRENT), MOST_WAITING)
         service = Service(store, self.assets, admission, intake, Signer([("k", b"0" * 16)]), terms, self.clock)
         return Host(store, service, admission, intake, Sweeper(store, self.assets, self._forget, KEEP, self.clock))
 
@@ -205,11 +206,8 @@ class World:
         """All tasks, who stands in line and whether it is done, and the credits left, of one moment."""
 
         def question(tx: Transaction) -> Any:
-            marks = tx.connection.execute(sa.select(tasks.c.id, tasks.c.admitted_at, tasks.c.deleted_at)).all()
-            rows = {
-                mark.id: Row(tx.tasks.remains(mark.id), mark.admitted_at is not None, mark.deleted_at is not None)
-                for mark in marks
-            }
+            found = tx.connection.execute(sa.select(*COLUMNS, tasks.c.admitted_at, tasks.c.deleted_at)).all()
+            rows = {row.id: Row(task_of(row), row.admitted_at is not None, row.deleted_at is not None) for row in found}
             line = {row.task_id: bool(row.done) for row in tx.connection.execute(sa.select(LINE))}
             left = {row.id: row.credits for row in tx.connection.execute(sa.select(accounts.c.id, accounts.c.credits))}
             return rows, line, left

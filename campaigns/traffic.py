@@ -58,6 +58,10 @@ class Journal:
             self._file.write(json.dumps({"key": key, "id": task_id}) + "\n")
             self._file.flush()
 
+    def close(self) -> None:
+        """Nothing more will be told."""
+        self._file.close()
+
 
 @dataclass
 class Target:
