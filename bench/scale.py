@@ -4,7 +4,7 @@
 
 workers  tasks that burn one second on one thread, by one and by two worker processes on one PostgreSQL; real edits
          beside them. Goal: two do at least 1.8 times (0.9 linear) what one does, on two cores that nobody else uses.
-finish   what the transaction takes that ends a task and admits the next, with crowds of all shapes waiting.
+finish   CPU of the transaction that ends a task and admits others, with crowds of all shapes waiting.
 idle     CPU of a server, of its children and of its database while 10,000 tasks of 500 accounts wait for a worker that
          is busy, beside one where nobody waits. Goal: less than 10 % of a core.
 creates  p99 of a create with 1,000, 100,000 and 1,000,000 finished tasks, for an account without a tier and for one
