@@ -4,8 +4,8 @@
 
 Between the SDK and the server stands a proxy that swallows the first answer of one half of the creates, and the first
 two of the other half: all that the SDK sends before it gives up is three. The account's credits are counted, so that
-a second task would also be paid for. Ends with one line of verdict and exit code 0 for a pass. With --data the run can
-be broken off and resumed.
+a second task would also be paid for. Ends with one line of verdict and exit code 0 for a pass. With --data a run
+on SQLite can be broken off and resumed.
 """
 
 from __future__ import annotations
@@ -62,6 +62,8 @@ def run(wishes: Wishes) -> tuple[Verdict, str]:
     with database(wishes.kind) as (more, _):
         given = Settings(data=wishes.data / "host", database_url=more.get("REFILM_DATABASE_URL"))
         host = Host(given.data, SETTINGS | more)
+        if wishes.kind == "postgres":  # its database went with the run that was broken off
+            (wishes.data / "journal.jsonl").unlink(missing_ok=True)
         journal = Journal(wishes.data / "journal.jsonl")
         try:
             host.start()

@@ -4,8 +4,8 @@
 
 Every DELETE is answered 204 and the task is unknown from then on; a cancelled one has no output and costs nothing, and
 its work stops within five seconds: most tasks would last a minute, and no child process grows older than the last
-moment of a DELETE and those seconds. Ends with one line of verdict and exit code 0 for a pass. With --data the run can
-be broken off and resumed.
+moment of a DELETE and those seconds. Ends with one line of verdict and exit code 0 for a pass. With --data a run
+on SQLite can be broken off and resumed.
 """
 
 from __future__ import annotations
@@ -148,6 +148,8 @@ def run(wishes: Wishes) -> tuple[Verdict, str]:
     with database(wishes.kind) as (more, _):
         given = Settings(data=wishes.data / "host", database_url=more.get("REFILM_DATABASE_URL"))
         host = Host(given.data, SETTINGS | more)
+        if wishes.kind == "postgres":  # its database went with the run that was broken off
+            (wishes.data / "journal.jsonl").unlink(missing_ok=True)
         journal = Journal(wishes.data / "journal.jsonl")
         try:
             host.start()
