@@ -13,7 +13,8 @@ from itertools import groupby
 from typing import Any, Self
 
 from refilm.engines.effects.language.lexicon import Ingredient, Lexicon
-from refilm.engines.effects.language.meaning import Reading, Wish, loose_strength
+from refilm.engines.effects.language.strength import loose_strength
+from refilm.engines.effects.language.wish import Reading, Wish
 from refilm.engines.effects.plan import Value
 
 

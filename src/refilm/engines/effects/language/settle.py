@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from refilm.engines.effects.language.lexicon import Ingredient, Lexicon, Look
-from refilm.engines.effects.language.meaning import Wish
+from refilm.engines.effects.language.wish import Wish
 from refilm.engines.effects.operator import OperatorSpec
 from refilm.engines.effects.plan import STAGES, RefusedClause, Step, Value
 from refilm.engines.effects.spans import covers, overlap

@@ -1,0 +1,139 @@
+"""Which words of a clause nothing explains, and whether somebody else may be asked about them.
+
+A clause with such words is refused, unless they only embroider it. Knows nothing of what a clause asks for (`meaning`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Set
+from itertools import pairwise
+
+from refilm.engines.effects.language.clauses import Clause
+from refilm.engines.effects.language.inscription import LOOK as INSCRIPTION
+from refilm.engines.effects.language.lexicon import Lexicon
+from refilm.engines.effects.language.phrases import Piece
+from refilm.engines.effects.language.reference import GRADES
+
+#: How many strange words a comparison may carry, and how many letters the name of what it compares with has at least.
+_MOST_EMBROIDERY, _UNMISTAKABLE = 3, 7
+#: Small words before what a picture shows or where it shows it.
+_PLACING = {"of", "on", "in", "at", "onto", "de", "del", "en", "sobre", "của", "trên", "trong", "在"}
+#: What ends in "ly" like an adverb and is a thing or a person, and how long an adverb is at least.
+_NO_ADVERBS, _SHORTEST_ADVERB = {"assembly", "monopoly", "firefly", "dragonfly", "anomaly", "potbelly", "gadfly"}, 7
+#: Words that point at what the picture shows.
+_POINTING = {"the", "this", "that", "el", "la", "los", "las", "esta", "este"}
+
+
+def unexplained(clause: Clause, lexicon: Lexicon, nearby: Set[str]) -> tuple[Piece, ...]:
+    """The pieces that nothing in the clause explains."""
+    own = {piece.value for piece in clause.of("looks")}
+    explained = own if clause.has("make", "add", "change") else own | nearby
+    strange = []
+    for position, piece in enumerate(clause.pieces):
+        following = clause.pieces[position + 1].kind if position + 1 < len(clause.pieces) else ""
+        if (
+            (piece.kind == "unknown" and not (own and _is_adverb(piece.value)))
+            or piece.kind in ("topics", "multiple")
+            or (piece.kind == "number" and following != "percent")
+            or (piece.kind == "companion" and not piece.value & explained)
+        ):
+            strange.append(piece)
+    if len(strange) <= _MOST_EMBROIDERY and all(_is_embroidery(piece, clause) for piece in strange):
+        strange = []
+    return (*strange, *_things(clause, lexicon))
+
+
+def is_unread(clause: Clause, strange: tuple[Piece, ...]) -> bool:
+    """Whether nothing speaks against a clause but that its words are not known.
+
+    Words of things, people, places, parts and times do; so do verbs of adding, and negations. A look beside a strange
+    word most often only describes it ("warm the soup", "a film about snow"); not so where the clause compares, or
+    speaks of a style ("a Tarantino film from the 70s look"), unless it goes on to tell what the picture shows.
+    """
+    if clause.has("unreleased", "add", "not", "without", "refer", "mention"):
+        return False
+    known = all(piece.kind in ("unknown", "companion", "number") for piece in strange)
+    told = clause.has("simile", "aspect", "style") and not any(_is_shown(piece, clause) for piece in strange)
+    return known and (told or not clause.has("looks"))
+
+
+def _is_adverb(word: str) -> bool:
+    """Whether a strange word only says how: "a hauntingly blue tint". No thing is called so, but for a few."""
+    return word.endswith("ly") and len(word) >= _SHORTEST_ADVERB and word.isascii() and word not in _NO_ADVERBS
+
+
+def _is_embroidery(strange: Piece, clause: Clause) -> bool:
+    """Whether a strange word only embroiders a comparison with something unmistakable: "like that music video by A-ha".
+
+    What follows "of" or a word of place is what a picture shows, and no embroidery: "like an oil painting of Napoleon".
+    """
+    kinds = [piece.kind for piece in clause.pieces]
+    if strange.kind not in ("unknown", "companion") or "simile" not in kinds or "add" in kinds:
+        return False
+    after = clause.pieces[kinds.index("simile") :]
+    named = any(piece.kind == "looks" and _is_unmistakable(piece) for piece in after)
+    return named and strange in after and not _is_shown(strange, clause)
+
+
+def _is_unmistakable(look: Piece) -> bool:
+    """Whether the words that name a look hardly name anything else: "game boy", "claymation"; not "snow"."""
+    return look.end - look.start >= _UNMISTAKABLE + (look.words == 1)
+
+
+def _is_shown(strange: Piece, clause: Clause) -> bool:
+    """Whether a word stands behind "of", "on the", "in a", ..., with nothing but small words between."""
+    for piece in reversed(clause.pieces[: clause.pieces.index(strange)]):
+        if piece.value in _PLACING:
+            return True
+        if piece.kind not in ("filler", "article"):
+            return False
+    return False
+
+
+def _things(clause: Clause, lexicon: Lexicon) -> tuple[Piece, ...]:
+    """Looks that here name an object: "add a cartoon", "make the cartoon darker", "a pencil"."""
+    if clause.has("aspect", "style"):
+        return ()
+    inserted = clause.has("add") and clause.has("article")
+
+    def names_object(before: Piece, piece: Piece) -> bool:
+        look = lexicon.looks[piece.value]
+        pointed = before.value in ("the", "this") or (look.tool and before.kind == "article")
+        likened = piece.name and not clause.has("simile")
+        return (look.thing and (inserted or pointed)) or (likened and pointed)
+
+    return (
+        tuple(
+            piece for before, piece in pairwise(clause.pieces) if piece.kind == "looks" and names_object(before, piece)
+        )
+        + _named_things(clause)
+        + _sights(clause, lexicon)
+    )
+
+
+def _named_things(clause: Clause) -> tuple[Piece, ...]:
+    """Names that here stand for who bears them: "add Mickey Mouse"."""
+    return tuple(piece for piece in clause.of("looks") if piece.name and clause.has("add"))
+
+
+def _sights(clause: Clause, lexicon: Lexicon) -> tuple[Piece, ...]:
+    """Looks that here name what the picture shows, because a colour is asked for them: "make the sunset more red"."""
+    shown = [
+        after
+        for before, after, beyond in zip(clause.pieces, clause.pieces[1:], (*clause.pieces[2:], None), strict=False)
+        if before.value in _POINTING and after.kind == "looks" and not (beyond and beyond.kind in ("whole", "make"))
+        if lexicon.looks[after.value].matter or lexicon.looks[after.value].scenery
+    ]
+    coloured = [
+        piece for piece in clause.of("looks") if all(s.operator in GRADES for s in lexicon.looks[piece.value].steps)
+    ]
+    return tuple(shown) if any(piece not in shown for piece in coloured) else ()
+
+
+def why_strange(clause: Clause, strange: tuple[Piece, ...], lexicon: Lexicon) -> str:
+    if any(lexicon.looks[piece.value].worded for piece in clause.of("looks")):
+        return lexicon.topics[INSCRIPTION]
+    for piece in strange:
+        if piece.kind == "topics":
+            return lexicon.topics[piece.value]
+    return lexicon.topics["object"]
