@@ -15,10 +15,11 @@ from refilm.engines.effects.language.inscription import LOOK as INSCRIPTION
 from refilm.engines.effects.language.inscription import read_inscription
 from refilm.engines.effects.language.lexicon import Lexicon
 from refilm.engines.effects.language.looks import read_looks, read_rest, typo_note
+from refilm.engines.effects.language.phrases import Piece
 from refilm.engines.effects.language.reference import read_reference
 from refilm.engines.effects.language.tempo import Course, read_courses
 from refilm.engines.effects.language.turning import target, why_not_turned, without_noise
-from refilm.engines.effects.language.unexplained import is_unread, unexplained, why_strange
+from refilm.engines.effects.language.unexplained import is_aside, openness, unexplained, why_strange
 from refilm.engines.effects.language.wish import Reading, Wish
 
 #: What an engine that redraws nothing keeps anyway, so that asking to keep it costs nothing.
@@ -62,16 +63,34 @@ def read_clause(
 def _read_wish(clause: Clause, lexicon: Lexicon, *, nearby: Set[str], references: int, mention: str) -> Reading:
     strange = unexplained(clause, lexicon, nearby)
     if strange:
-        return Reading(clause, reason=why_strange(clause, strange, lexicon), unread=is_unread(clause, strange))
+        return _read_strange(clause, strange, lexicon)
     if clause.has("refer", "mention"):
         return read_reference(clause, lexicon, references, mention)
     if clause.has("not", "without"):
         return Reading(clause, negated=True, note=f"left out as asked: {clause.text}")
     if clause.has("unreleased"):
-        return Reading(clause, reason=lexicon.unreleased[clause.of("unreleased")[0].value])
+        likened = openness(clause, ()) == "doubtful"
+        reason = lexicon.unreleased[clause.of("unreleased")[0].value]
+        return Reading(clause, reason=reason, unread=likened, doubtful=likened)
     if clause.has("looks"):
         return read_looks(clause, lexicon)
     return read_rest(clause, lexicon)
+
+
+def _read_strange(clause: Clause, strange: tuple[Piece, ...], lexicon: Lexicon) -> Reading:
+    """Refused for words that nothing explains; an interpreter may be asked where they change no content."""
+    opened = openness(clause, strange)
+    likely: tuple[Wish, ...] = ()
+    if opened != "closed" and is_aside(clause):
+        plain = replace(clause, pieces=tuple(piece for piece in clause.pieces if piece not in strange))
+        likely = read_looks(plain, lexicon).wishes
+    return Reading(
+        clause,
+        reason=why_strange(clause, strange, lexicon),
+        unread=opened != "closed" and (bool(likely) or not is_aside(clause)),
+        doubtful=opened == "doubtful",
+        likely=likely,
+    )
 
 
 def _read_tempo(clause: Clause, courses: list[Course] | str, lexicon: Lexicon) -> Reading:
@@ -94,7 +113,9 @@ def _read_text(clause: Clause, lexicon: Lexicon) -> Reading:
 def _read_removal(clause: Clause, lexicon: Lexicon) -> Reading:
     if clause.has("not"):
         return Reading(clause, note=f"nothing is removed anyway: {clause.text}")
-    return Reading(clause, reason=lexicon.topics["remove"], removes=True)
+    opened = openness(clause, ())
+    removes = opened == "closed"  # "as if it had not stopped raining" takes nothing away
+    return Reading(clause, reason=lexicon.topics["remove"], removes=removes, unread=not removes, doubtful=not removes)
 
 
 def _is_ban(clause: Clause) -> bool:

@@ -5,8 +5,9 @@ A clause with such words is refused, unless they only embroider it. Knows nothin
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Sequence, Set
 from itertools import pairwise
+from typing import Literal
 
 from refilm.engines.effects.language.clauses import Clause
 from refilm.engines.effects.language.inscription import LOOK as INSCRIPTION
@@ -18,10 +19,17 @@ from refilm.engines.effects.language.reference import GRADES
 _MOST_EMBROIDERY, _UNMISTAKABLE = 3, 7
 #: Small words before what a picture shows or where it shows it.
 _PLACING = {"of", "on", "in", "at", "onto", "de", "del", "en", "sobre", "của", "trên", "trong", "在"}
+_OF = {"of", "de", "del", "của"}
 #: What ends in "ly" like an adverb and is a thing or a person, and how long an adverb is at least.
 _NO_ADVERBS, _SHORTEST_ADVERB = {"assembly", "monopoly", "firefly", "dragonfly", "anomaly", "potbelly", "gadfly"}, 7
 #: Words that point at what the picture shows.
 _POINTING = {"the", "this", "that", "el", "la", "los", "las", "esta", "este"}
+
+#: Whether nobody may be asked about a clause, anybody, or only who is sure.
+Openness = Literal["closed", "open", "doubtful"]
+#: Kinds of pieces that want the content of the clip changed, and strange ones that need not mean anything of it.
+_CHANGING = {"add", "remove", "not", "without", "keep", "unreleased"}
+_PLAIN = {"unknown", "companion", "number"}
 
 
 def unexplained(clause: Clause, lexicon: Lexicon, nearby: Set[str]) -> tuple[Piece, ...]:
@@ -43,18 +51,43 @@ def unexplained(clause: Clause, lexicon: Lexicon, nearby: Set[str]) -> tuple[Pie
     return (*strange, *_things(clause, lexicon))
 
 
-def is_unread(clause: Clause, strange: tuple[Piece, ...]) -> bool:
-    """Whether nothing speaks against a clause but that its words are not known.
+def openness(clause: Clause, strange: Sequence[Piece]) -> Openness:
+    """Whether somebody else may be asked what a clause means that is refused for its `strange` pieces.
 
-    Words of things, people, places, parts and times do; so do verbs of adding, and negations. A look beside a strange
-    word most often only describes it ("warm the soup", "a film about snow"); not so where the clause compares, or
-    speaks of a style ("a Tarantino film from the 70s look"), unless it goes on to tell what the picture shows.
+    Not where its grammar says that the content of the clip should change: a verb of adding or taking away, a negation,
+    words of things, people, places, parts or times that are the subject or the object. Behind a comparison such words
+    only describe ("like Monet in his garden"), and a clear answer counts. So it does for strange words before a look.
     """
-    if clause.has("unreleased", "add", "not", "without", "refer", "mention"):
-        return False
-    known = all(piece.kind in ("unknown", "companion", "number") for piece in strange)
-    told = clause.has("simile", "aspect", "style") and not any(_is_shown(piece, clause) for piece in strange)
-    return known and (told or not clause.has("looks"))
+    if clause.has("refer", "mention", "quoted"):
+        return "closed"
+    kinds = [piece.kind for piece in clause.pieces]
+    asked = clause.pieces[: kinds.index("simile")] if "simile" in kinds else clause.pieces
+    if any(piece.kind in _CHANGING or (piece.kind not in _PLAIN and piece in strange) for piece in asked):
+        return "closed"
+    if is_aside(clause):
+        return "doubtful" if _only_leads_to(clause, strange) else "closed"
+    if any(piece.kind in _CHANGING for piece in clause.pieces) or any(piece.kind not in _PLAIN for piece in strange):
+        return "doubtful"
+    shown = [_placed_by(piece, clause) for piece in strange] if clause.has("looks") else []
+    if any(word in _OF for word in shown):
+        return "closed"  # "an oil painting of Napoleon"
+    return "doubtful" if any(shown) else "open"
+
+
+def is_aside(clause: Clause) -> bool:
+    """Whether strange words stand beside a look in no comparison, so that they must be beside the point."""
+    return clause.has("looks") and not clause.has("simile", "aspect", "style")
+
+
+def _only_leads_to(clause: Clause, strange: Sequence[Piece]) -> bool:
+    """Whether strange words come before every look, and name no thing of it: "everything drowned in purple light".
+
+    A thing comes with an article or a number ("a movie poster in sepia"), or behind a look ("warm the soup").
+    """
+    first = next(position for position, piece in enumerate(clause.pieces) if piece.kind == "looks")
+    return not any(piece in strange for piece in clause.pieces[first:]) and not any(
+        piece.kind in ("article", "number") or piece.value in _POINTING for piece in clause.pieces[:first]
+    )
 
 
 def _is_adverb(word: str) -> bool:
@@ -72,7 +105,7 @@ def _is_embroidery(strange: Piece, clause: Clause) -> bool:
         return False
     after = clause.pieces[kinds.index("simile") :]
     named = any(piece.kind == "looks" and _is_unmistakable(piece) for piece in after)
-    return named and strange in after and not _is_shown(strange, clause)
+    return named and strange in after and not _placed_by(strange, clause)
 
 
 def _is_unmistakable(look: Piece) -> bool:
@@ -80,14 +113,14 @@ def _is_unmistakable(look: Piece) -> bool:
     return look.end - look.start >= _UNMISTAKABLE + (look.words == 1)
 
 
-def _is_shown(strange: Piece, clause: Clause) -> bool:
-    """Whether a word stands behind "of", "on the", "in a", ..., with nothing but small words between."""
+def _placed_by(strange: Piece, clause: Clause) -> str:
+    """The "of", "on", "in", ... that a word stands behind, with nothing but small words between, "" where none."""
     for piece in reversed(clause.pieces[: clause.pieces.index(strange)]):
         if piece.value in _PLACING:
-            return True
+            return str(piece.value)
         if piece.kind not in ("filler", "article"):
-            return False
-    return False
+            return ""
+    return ""
 
 
 def _things(clause: Clause, lexicon: Lexicon) -> tuple[Piece, ...]:

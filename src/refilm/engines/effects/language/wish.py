@@ -39,7 +39,8 @@ class Reading:
     factor, amount: a strength without a look, meant for the look before.
     keeps: what must stay, "colours", "light" or "".
     dangling: a verb still waiting for its look.  constraint: it asks for something to stay.
-    unread: refused only because words of it are not known, by no rule: an interpreter may try.
+    unread: refused by no rule about what the clip shows: an interpreter may try.  doubtful: such words are in it all
+    the same, and only a clear answer counts.  likely: what it asks for if its strange words say nothing.
     spans: the times that were said of it, none for the whole clip.
     """
 
@@ -56,4 +57,6 @@ class Reading:
     dangling: bool = False
     constraint: bool = False
     unread: bool = False
+    doubtful: bool = False
+    likely: tuple[Wish, ...] = ()
     spans: tuple[Span, ...] = ()
