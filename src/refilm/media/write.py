@@ -87,6 +87,8 @@ class ClipWriter:
         )
         self._stream: VideoStream = stream
         self._stream.codec_context.thread_count = self._threads = threads
+        # PyAV asks for threads within a picture; x264 then cuts it into slices, which takes longer and costs bytes.
+        self._stream.codec_context.thread_type = "FRAME"
         self._stream.codec_context.sample_aspect_ratio = Fraction(1)
         colour.flag_output(self._stream.codec_context, matrix)
         self._audio = AudioTrack(audio_from, self._container, sound_course) if audio_from is not None else None

@@ -97,6 +97,14 @@ def test_a_browser_can_play_it(bunny_again: tuple[Path, Written]) -> None:
     assert names.index(b"moov") < names.index(b"mdat")
 
 
+def test_a_picture_is_encoded_whole(bunny_again: tuple[Path, Written]) -> None:
+    """The encoder's threads share the pictures out: cutting each into slices would take longer and cost bytes."""
+    settings = bunny_again[0].read_bytes()
+
+    assert b"threads=2 " in settings
+    assert b"sliced_threads=0 " in settings
+
+
 def test_the_index_moves_to_the_front_of_a_file_without_a_name(make_clip: MakeClip) -> None:
     """Output into a nameless file: no path can be opened, only the descriptor."""
     with make_clip(seconds=1, audio="aac").open("rb") as source, tempfile.TemporaryFile() as output:
