@@ -20,6 +20,8 @@ _MOST_EMBROIDERY, _UNMISTAKABLE = 3, 7
 #: Small words before what a picture shows or where it shows it.
 _PLACING = {"of", "on", "in", "at", "onto", "de", "del", "en", "sobre", "của", "trên", "trong", "在"}
 _OF = {"of", "de", "del", "của"}
+#: Topics of who does what, which say nothing in a comparison: "as if Rembrandt had held the camera".
+_DOERS = {"person", "motion", "question"}
 #: What ends in "ly" like an adverb and is a thing or a person, and how long an adverb is at least.
 _NO_ADVERBS, _SHORTEST_ADVERB = {"assembly", "monopoly", "firefly", "dragonfly", "anomaly", "potbelly", "gadfly"}, 7
 #: Words that point at what the picture shows.
@@ -96,16 +98,35 @@ def _is_adverb(word: str) -> bool:
 
 
 def _is_embroidery(strange: Piece, clause: Clause) -> bool:
-    """Whether a strange word only embroiders a comparison with something unmistakable: "like that music video by A-ha".
+    """Whether a strange word only embroiders a comparison with something unmistakable, "like that music video by A-ha",
+    or a mood, "the mood of a rainy Sunday".
 
     What follows "of" or a word of place is what a picture shows, and no embroidery: "like an oil painting of Napoleon".
+    Only a name is stronger: "like Monet in his garden".
     """
     kinds = [piece.kind for piece in clause.pieces]
-    if strange.kind not in ("unknown", "companion") or "simile" not in kinds or "add" in kinds:
+    if "add" in kinds or "remove" in kinds:
         return False
+    if "simile" not in kinds:
+        return _is_mood(strange, clause)
     after = clause.pieces[kinds.index("simile") :]
+    if strange not in after or _placed_by(strange, clause) in _OF:
+        return False
+    if any(piece.kind == "looks" and piece.name for piece in after):
+        return strange.kind in ("unknown", "companion", "topics")
     named = any(piece.kind == "looks" and _is_unmistakable(piece) for piece in after)
-    return named and strange in after and not _placed_by(strange, clause)
+    told = strange.kind in ("unknown", "companion") or strange.value in _DOERS
+    return told and named and not _placed_by(strange, clause)
+
+
+def _is_mood(strange: Piece, clause: Clause) -> bool:
+    """Whether a strange word stands in a clause about a look or a mood, and is nothing that the clause points at."""
+    if strange.kind != "unknown" or not clause.has("aspect", "style") or not clause.has("looks"):
+        return False
+    at = clause.pieces.index(strange)
+    before, after = clause.pieces[max(at - 1, 0)], clause.pieces[at + 1 : at + 2]
+    pointed = before.value in _POINTING or any(piece.value in _POINTING for piece in after)
+    return not pointed and not _placed_by(strange, clause)
 
 
 def _is_unmistakable(look: Piece) -> bool:
