@@ -587,10 +587,45 @@ def test_match_finds_a_copy_through_the_table_and_its_neighbours():
     table, everywhere = np.array([truth[0, 0]], np.int32), np.ones(4, np.uint8)
 
     patches.match(
-        target.reshape(-1), 10, 8, source.reshape(-1), 24, 20, place.reshape(-1), bucket, table, 1, everywhere, 8, 2
+        target.reshape(-1), 10, 8, source.reshape(-1), 24, 20, place.reshape(-1), bucket, table, 1, everywhere, 8, 2, 0
     )
 
     assert (place == truth).all()
+
+
+def test_match_compares_even_places_with_the_second_source():
+    """A place whose bucket says that it is even looks into the second version of the source, others into the first."""
+    first, second = RANDOM.integers(0, 200, (2, 12, 12, 8)).astype(np.int16)
+    first[:, :6], second[:, 6:] = 0, 0
+    target = np.zeros((8, 16, 8), np.int16)
+    bucket = np.repeat(np.array([0, patches.EVEN], np.int32), 8)[None].repeat(8, 0).reshape(-1)
+    table = np.full((2 * patches.EVEN, 2), 5 * 12 + 3, np.int32)
+    table[:, 1] = 5 * 12 + 8
+    place = np.full(128, 2 * 12 + 5, np.int32)
+
+    patches.match(
+        target.reshape(-1), 16, 8, np.stack([first, second]).reshape(-1), 12, 12, place, bucket, table.reshape(-1), 2,
+        np.ones(2, np.uint8), 8, 2, 0,
+    )  # fmt: skip
+
+    columns = place.reshape(8, 16)[3:5] % 12
+    assert (columns[:, 3:5] < 6).all()
+    assert (columns[:, 11:13] >= 6).all()
+
+
+@pytest.mark.parametrize(("loyal", "stays"), [(0, False), (2, False), (4, True)])
+def test_match_leaves_a_place_only_for_one_that_is_clearly_better(loyal, stays):
+    """A place with a fifth more difference than another is left, or kept where a quarter is remitted."""
+    source, target = np.zeros((10, 20, 8), np.int16), np.zeros((1, 1, 8), np.int16)
+    source[5, 5, 0], source[5, 15, 0] = 110, 100
+    place, table = np.array([105], np.int32), np.array([115], np.int32)
+
+    patches.match(
+        target.reshape(-1), 1, 1, source.reshape(-1), 20, 10, place, np.zeros(1, np.int32), table, 1,
+        np.ones(1, np.uint8), 8, 2, loyal,
+    )  # fmt: skip
+
+    assert (place[0] == 105) == stays
 
 
 def test_match_and_vote_leave_masked_cells_alone():
@@ -602,7 +637,7 @@ def test_match_and_vote_leave_masked_cells_alone():
 
     patches.match(
         target.reshape(-1), 16, 8, source.reshape(-1), 12, 12, place.reshape(-1), np.zeros(128, np.int32), table, 8,
-        mask, 8, 2,
+        mask, 8, 2, 0,
     )  # fmt: skip
     patches.vote(source.reshape(-1), 12, 12, place.reshape(-1), 16, 8, mask, 8, 2, target.reshape(-1))
 
@@ -628,8 +663,9 @@ def test_paint_travels_by_parts_of_a_pixel(dx, dy, steps):
     for _ in range(steps):
         new_off, new_place, new_paint, moved = (np.zeros_like(each) for each in (off, place, paint, light))
         patches.travel(
-            flow.reshape(-1), w // 2, h // 2, 2.0, 0.1, off.reshape(-1), place, paint.reshape(-1), light.reshape(-1),
-            new_off.reshape(-1), new_place, new_paint.reshape(-1), moved.reshape(-1), w, h,
+            flow.reshape(-1), w // 2, h // 2, 2.0, 0.1, paint.reshape(-1), w, h, 2, 9, off.reshape(-1), place,
+            paint.reshape(-1), light.reshape(-1), new_off.reshape(-1), new_place, new_paint.reshape(-1),
+            moved.reshape(-1), w, h,
         )  # fmt: skip
         off, place, paint = new_off, new_place, new_paint
 
@@ -643,3 +679,28 @@ def test_paint_travels_by_parts_of_a_pixel(dx, dy, steps):
     assert np.abs(off).max() <= 0.5
     if still:
         assert (moved == light).all()
+
+
+@pytest.mark.parametrize("light", [200, 90])
+def test_what_comes_in_continues_the_picture(light):
+    """Where a pan lets something in, its paint is what lies beside the border's in the picture; told where too dark."""
+    w, h, sw, sh = 12, 8, 40, 20
+    source = np.zeros((sh, sw, 8), np.int16)
+    source[..., 0], source[..., 3] = np.arange(sw), 200
+    place = (np.add.outer(np.arange(6, 6 + h) * sw, np.arange(20, 20 + w))).astype(np.int32)
+    paint = np.ascontiguousarray(source.reshape(-1, 8)[place])
+    flow = np.tile(np.array([-1.5, 0], np.float32), (h, w, 1))
+    new_off, new_place, new_paint = np.zeros((h, w, 2), np.float32), np.zeros_like(place), np.zeros_like(paint)
+    new_paint[..., 3] = light
+    before, moved = np.full((h, w), 100, np.uint8), np.zeros((h, w), np.uint8)
+
+    patches.travel(
+        flow.reshape(-1), w, h, 1.0, 0.1, source.reshape(-1), sw, sh, 2, 9, np.zeros(2 * w * h, np.float32),
+        place.reshape(-1), paint.reshape(-1), before.reshape(-1), new_off.reshape(-1), new_place.reshape(-1),
+        new_paint.reshape(-1), moved.reshape(-1), w, h,
+    )  # fmt: skip
+
+    assert np.allclose(new_place % sw + new_off[..., 0], np.arange(w) + 18.5)
+    assert (new_paint[..., 0] == new_place % sw).all()
+    assert (moved[:, 2:] == 100).all()
+    assert (moved[:, 0] == (100 if light == 200 else 228)).all()
