@@ -114,12 +114,12 @@ def _of_sentence(
     """The clauses of a run in a sentence that means something as a whole.
 
     Where nothing of it could be read, that is what the run means. Where a look was read, it must be the same one, and
-    the run only goes on about it: "the colours scream at me, calm them".
+    the run, which asks for nothing with a verb of its own, goes on about it: "it should look analog, not so digital".
     """
     wishes = [wish for reading in sentence for wish in reading.wishes]
     if not wishes:
         return _of_run(run, meant, lexicon)
-    if not any(_agree(meant, wish, lexicon) for wish in wishes):
+    if not all(part.clause.verbless for part in run) or not any(_agree(meant, wish, lexicon) for wish in wishes):
         return {}
     note = f"“{{}}” {meant.note}"
     return {id(part): replace(part, reason="", unread=False, note=note.format(part.clause.text)) for part in run}

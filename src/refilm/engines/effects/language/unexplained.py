@@ -98,11 +98,12 @@ def _is_adverb(word: str) -> bool:
 
 
 def _is_embroidery(strange: Piece, clause: Clause) -> bool:
-    """Whether a strange word only embroiders a comparison with something unmistakable, "like that music video by A-ha",
-    or a mood, "the mood of a rainy Sunday".
+    """Whether a strange word only embroiders a comparison, "like that music video by A-ha", or a mood, "the mood of a
+    rainy Sunday".
 
     What follows "of" or a word of place is what a picture shows, and no embroidery: "like an oil painting of Napoleon".
-    Only a name is stronger: "like Monet in his garden".
+    Who does something says nothing beside what is unmistakable ("as if Rembrandt had held the camera"), and beside a
+    name no topic does.
     """
     kinds = [piece.kind for piece in clause.pieces]
     if "add" in kinds or "remove" in kinds:
@@ -112,11 +113,13 @@ def _is_embroidery(strange: Piece, clause: Clause) -> bool:
     after = clause.pieces[kinds.index("simile") :]
     if strange not in after or _placed_by(strange, clause) in _OF:
         return False
-    if any(piece.kind == "looks" and piece.name for piece in after):
-        return strange.kind in ("unknown", "companion", "topics")
-    named = any(piece.kind == "looks" and _is_unmistakable(piece) for piece in after)
-    told = strange.kind in ("unknown", "companion") or strange.value in _DOERS
-    return told and named and not _placed_by(strange, clause)
+    looks = [piece for piece in after if piece.kind == "looks"]
+    if any(piece.name for piece in looks) and strange.kind == "topics":
+        return True
+    told = strange.kind in ("unknown", "companion")
+    if any(map(_is_unmistakable, looks)):
+        told = told or strange.value in _DOERS
+    return bool(looks) and told and not _placed_by(strange, clause)
 
 
 def _is_mood(strange: Piece, clause: Clause) -> bool:
