@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 
+from refilm.engines.effects.drift import corners
 from refilm.engines.effects.kernels import draw, drift, finish, flakes, lens, paint, patches, streaks, table, tape, warm
 from refilm.engines.effects.kernels.kernel import Kernel
 from refilm.engines.effects.kernels.lanes import distance_of_five
@@ -145,7 +146,7 @@ def test_look_up(more):
     w, h = 5, 4
     y, u, v = wide(plane(2 * h, 2 * w), more), wide(plane(h, w), more), wide(plane(h, w), more)
     luma = RANDOM.integers(0, 256, (128, 128, 256)).astype(np.uint8)
-    chroma = RANDOM.integers(0, 256, (128, 128, 64, 2)).astype(np.uint8)
+    chroma = RANDOM.integers(0, 65536, (128, 128, 64)).astype(np.uint16)
     oy, ou, ov = np.empty((2 * h, 2 * w), np.uint8), np.empty((h, w), np.uint8), np.empty((h, w), np.uint8)
 
     (fy, sy), (fu, su), (fv, sv) = flat(y), flat(u), flat(v)
@@ -160,20 +161,22 @@ def test_look_up(more):
             a, b = min(255, int(u[j, i]) + odd) >> 1, min(255, int(v[j, i]) + odd) >> 1
             block = y[2 * j : 2 * j + 2, 2 * i : 2 * i + 2]
             assert (oy[2 * j : 2 * j + 2, 2 * i : 2 * i + 2] == luma[a, b][block]).all()
-            assert (ou[j, i], ov[j, i]) == tuple(chroma[a, b, int(block.astype(int).sum()) >> 4])
+            entry = int(chroma[a, b, int(block.astype(int).sum()) >> 4])
+            assert (ou[j, i], ov[j, i]) == (entry & 255, entry >> 8)
 
 
 def test_fill_interpolates_the_grid():
     """The full table is the grid, interpolated in all three directions and rounded."""
     grid = RANDOM.uniform(20, 230, (33, 33, 65, 3)).astype(np.float32)
-    luma, chroma = np.empty((128, 128, 256), np.uint8), np.empty((128, 128, 64, 2), np.uint8)
+    luma, chroma = np.empty((128, 128, 256), np.uint8), np.empty((128, 128, 64), np.uint16)
 
     table.fill(grid.reshape(-1), luma.reshape(-1), chroma.reshape(-1))
 
     for a, b, y in RANDOM.integers(0, (128, 128, 256), (200, 3)):
         assert abs(luma[a, b, y] - _trilinear(grid[..., 0], 2 * a / 8, 2 * b / 8, y / 4)) <= 0.51
     for a, b, q in RANDOM.integers(0, (128, 128, 64), (200, 3)):
-        assert abs(chroma[a, b, q, 1] - _trilinear(grid[..., 2], 2 * a / 8, 2 * b / 8, (4 * q + 1.5) / 4)) <= 0.51
+        u, v = (_trilinear(grid[..., k], 2 * a / 8, 2 * b / 8, (4 * q + 1.5) / 4) for k in (1, 2))
+        assert max(abs((chroma[a, b, q] & 255) - u), abs((chroma[a, b, q] >> 8) - v)) <= 0.51
 
 
 def _trilinear(grid, *place):
@@ -430,13 +433,16 @@ def test_strew_reads_the_texture_between_its_places():
     """A texture moved by part of a pixel is interpolated, and has no seam where it repeats."""
     tile = plane(4, 4)
     places = np.zeros((2, 2, 8), np.int16)
-    places[0] = 8
+    places[0], places[1] = 8, 4
     out = np.empty((6, 8), np.uint8)
 
-    drift.strew(tile.reshape(-1), 4, places.reshape(-1), 2, 16, -32, out.reshape(-1), 8, 6)
+    drift.strew(corners(tile), 4, places.reshape(-1), 2, 16, -32, out.reshape(-1), 8, 6)
 
     j, i = np.mgrid[0:6, 0:8]
-    exact = (tile[(j - 2) % 4, (i + 1) % 4].astype(float) + tile[(j - 2) % 4, (i + 2) % 4]) / 2
+    upper, lower = (
+        (tile[(j + row) % 4, (i + 1) % 4].astype(float) + tile[(j + row) % 4, (i + 2) % 4]) / 2 for row in (-2, -1)
+    )
+    exact = 0.75 * upper + 0.25 * lower
     assert np.abs(out - exact).max() <= 0.5
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from refilm.engines.effects.brushwork import Code, Orientation, Packed, Patches, Stabiliser, Strokes
 from refilm.engines.effects.context import Context
-from refilm.engines.effects.drift import Drift, DriftFinder
+from refilm.engines.effects.drift import Drift, DriftFinder, corners
 from refilm.engines.effects.kernels import draw
 from refilm.engines.effects.kernels import drift as kernels
 from refilm.engines.effects.layers import LEVELS, chroma_gain, enlarged, recolour, redrawn, spared
@@ -40,9 +40,7 @@ class OilPainting:
         self._strokes = Strokes(grid, max(2, round(6 * scale))), Strokes(self._half, max(2, round(7 * scale)))
         self._drift = DriftFinder(setting)
         coarseness = max(1.0, scale)
-        self._bristles = _tile(noise((_BRISTLES, _BRISTLES), (setting.seed, 91), 0.2, 8, 150 / coarseness), 46).reshape(
-            -1
-        )
+        self._bristles = corners(_tile(noise((_BRISTLES, _BRISTLES), (setting.seed, 91), 0.2, 8, 150 / coarseness), 46))
         self._canvas = _tile(paper((_CANVAS, _CANVAS), setting.seed), 3.0).reshape(-1)
         self._lift = _lift(2.2), _lift(3.0)
         self._reach = max(1, round(setting.scale))
