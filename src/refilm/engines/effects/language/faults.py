@@ -14,7 +14,7 @@ from refilm.engines.effects.language.phrases import Piece
 
 #: What says that the clip is something, as "is" does, and what turns that into a wish.
 _IT_IS, _WISHING = (
-    {"its", "its a"},
+    {"its", "its a", "esta", "está"},
     {"should", "must", "want", "ought", "supposed", "like", "let", "need", "needs", "wish"},
 )
 

@@ -18,6 +18,8 @@ _BY_THE_WAY = {"filler", "simile", "aspect", "percent", "intensity", "more", "ar
 _SOFTEN = "soften"
 #: Particles that turn a measure down; their counterparts only strengthen a verb.
 _DOWN = {"down", "xuống"}
+#: What says "too" behind the word it is said of: "tối quá".
+_AFTERWARDS = {"quá"}
 
 
 def read_looks(clause: Clause, lexicon: Lexicon) -> Reading:
@@ -37,6 +39,8 @@ def read_looks(clause: Clause, lexicon: Lexicon) -> Reading:
                 pending = pending.join(said)
         elif piece.kind == "less" or (piece.kind == "excess" and before_look(clause, position)):
             pending = replace(pending, less=True)
+        elif piece.kind == "excess" and piece.value in _AFTERWARDS and fresh:
+            wishes[-1] = replace(wishes[-1], less=True)
         elif piece.kind == "particle" and piece.value in _DOWN and wishes:
             wishes[-1] = _turned_down(wishes[-1], lexicon)
         elif piece.kind not in _BY_THE_WAY:
