@@ -48,7 +48,7 @@ def _at_times(reading: Reading, scope: Scope, lexicon: Lexicon) -> Reading:
         return replace(reading, wishes=(), reason=lexicon.topics[scope.why], unread=False)
     if not scope.spans:
         return reading
-    wishes = tuple(replace(wish, span=span) for wish in reading.wishes for span in scope.spans)
+    wishes = tuple(replace(wish, span=span, lent=scope.lent) for wish in reading.wishes for span in scope.spans)
     return replace(reading, wishes=wishes, spans=scope.spans)
 
 

@@ -70,7 +70,9 @@ def _candidates(wishes: Sequence[Wish], lexicon: Lexicon, specs: Specs) -> list[
         note = "; ".join(part for part in (look.note, wish.note) if part)
         for ingredient in look.steps:
             parameters = _parameters(ingredient, wish, specs[ingredient.operator]) | wish.parameters
-            step = Step(ingredient.operator, parameters, wish.clause, note, wish.span)
+            # "Reverse, and sepia from 2 s to 4 s": the clip has one course, so the time is of the sepia alone.
+            whole = wish.lent and not specs[ingredient.operator].spans
+            step = Step(ingredient.operator, parameters, wish.clause, note, None if whole else wish.span)
             candidates.append(_Candidate(step, len(look.steps) > 1, wish.stated))
     return candidates
 
