@@ -318,6 +318,19 @@ def test_pigment_ink_and_outline():
     assert lines.tolist() == [255, 255, 0, 255]
 
 
+def test_mix_rounds_each_part_exactly():
+    """All pairs of a level and a share: each part is its product over 255, rounded."""
+    levels, shares = (each.astype(np.uint8).reshape(-1) for each in np.mgrid[0:256, 0:256])
+    out = np.empty_like(levels)
+
+    for first, second in ((levels, np.zeros_like(levels)), (np.zeros_like(levels), levels), (levels, levels[::-1])):
+        first, second = np.ascontiguousarray(first), np.ascontiguousarray(second)
+        paint.mix(first, second, shares, out, out.size)
+
+        parts = [first.astype(int) * (255 - shares.astype(int)), second.astype(int) * shares]
+        assert (out == sum((2 * part + 255) // 510 for part in parts)).all()
+
+
 def test_kernel_loads_once():
     """A kernel is compiled once, and calling it does not compile again."""
     kernel = Kernel("float, float32[]", _fill)
