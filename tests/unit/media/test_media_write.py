@@ -18,6 +18,7 @@ import pytest
 
 from refilm.domain.clip import ClipInfo
 from refilm.errors import BadOutput, InvalidAsset, StorageFull
+from refilm.media.pictures import PictureWriter
 from refilm.media.probe import probe
 from refilm.media.read import FrameReader
 from refilm.media.stream import edit_frames
@@ -374,9 +375,23 @@ def test_a_frame_of_another_size_is_a_mistake_of_ours(make_clip: MakeClip) -> No
             ClipWriter(
                 output, size=(160, 90), time_base=Fraction(1, 25), frame_rate=Fraction(25), matrix="709"
             ) as writer,
-            pytest.raises(ValueError, match="cannot go into"),
+            pytest.raises(ValueError, match="cannot go among"),
         ):
             writer.write(frame)
+
+
+@pytest.mark.parametrize("kind", [ClipWriter, PictureWriter])
+def test_frames_that_do_not_rise_in_time_are_a_mistake_of_ours(
+    kind: type[ClipWriter | PictureWriter], make_clip: MakeClip
+) -> None:
+    """No writer takes a frame that is shown no later than the one before it."""
+    with make_clip(seconds=0.2).open("rb") as source, tempfile.TemporaryFile() as output, FrameReader(source) as reader:
+        frame = next(iter(reader))
+        with kind(output, size=frame.size, time_base=frame.time_base, frame_rate=Fraction(25), matrix="709") as writer:
+            writer.write(frame)
+
+            with pytest.raises(ValueError, match="cannot come after"):
+                writer.write(frame)
 
 
 def test_no_frames_are_a_bad_output() -> None:
