@@ -108,7 +108,7 @@ def _without(text: str, marked: Sequence[Quoted]) -> str:
 
 
 def _without_times(text: str) -> str:
-    """The text with blanks in the place of words of time: in `"A" until 2 s and "B" after it` they are not of the text."""
+    """The text with blanks in the place of words of time: `"A" until 2 s and "B" after it`."""
     for token in times.set_apart(tokenize(text), text):
         if isinstance(token, times.TimeToken):
             text = f"{text[: token.start]}{' ' * (token.end - token.start)}{text[token.end :]}"

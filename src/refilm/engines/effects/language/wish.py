@@ -16,8 +16,8 @@ class Wish:
     factor: times the usual strength, None where nothing was said.  amount: an exact share (0.2 for "20 %") for
     operators that go both ways.  parameters: others that were said.  less: the other way round.  stated: told of the
     clip ("it is dark") rather than asked.  ingredients: operators with parameters in the place of a look.
-    span: when it is wanted, None for the whole clip.  lent: that was said of a wish listed after it, and counts for this
-    one where it can.
+    span: when it is wanted, None for the whole clip.  lent: that was said of a wish listed after it, and counts for
+    this one where it can.
     """
 
     look: str
