@@ -381,7 +381,7 @@ def test_hatch_gates_by_tone_and_keeps_its_share():
     ink[0] = 0
     places = np.zeros(4 * w * 2, np.int16)
     tile = np.full(16, 0x808080, np.uint32)
-    layers = np.array([170, 1000, 200, 1024, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0], np.int32)
+    layers = np.array([170, 100, 200, 1024, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0], np.int32)
     old, new, kept = plane(h, w), np.empty((h, w), np.uint8), np.empty((h, w), np.uint8)
 
     for target, share in ((new, 256), (kept, 0)):
@@ -407,7 +407,7 @@ def test_hatching_lies_where_it_has_drifted_to():
     tone, paper = np.full(w * h, 40, np.uint8), np.full(w * h, 255, np.uint8)
     places = np.zeros((4, 1, w), np.int16)
     places[2] = 16 * 2
-    layers = np.array([170, 1000, 200, 1024, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0], np.int32)
+    layers = np.array([170, 100, 200, 1024, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0], np.int32)
     rows = []
 
     for weight in (256, 0, 128):
