@@ -5,12 +5,14 @@
 
 Neighbouring frames of each clip, made small (`--side` is the shorter side), go through each operator in memory:
 
-    warp     flow-warped error over the source's own, divided by the gain in contrast; 1.00 adds nothing to the motion
+    warp     flow-warped error over the source's own, or over 0.25 levels, divided by the gain in contrast; 1.00 adds
+             nothing to the motion
     bare     the same without the layer that moves by its nature: flakes, drops, grain, hatching
     flicker  mean absolute change of mean luma from frame to frame, over the source's own, or over 0.05 levels
     edge F1  whether the edges are those of the source; 1.00 for the source itself
     sharp    variance of the Laplacian over the source's; under 1 is softer, or darker, or flatter: see edge F1
-    change   mean absolute difference to the source, levels of RGB: the edit did happen from 2 on (film grain, text: 1)
+    change   mean absolute difference to the source, levels of RGB: the edit did happen from 2 on (film grain, text: 1;
+             sharpen: where `sharp` is 1.2; saturation: always, where the source has no colour)
 
 Where the operator moves the picture itself (mirror, stabilise) there is no `warp` and no `edge F1`; stabilise gets what
 a trembling hand would have filmed. Operators that give the clip another course or shape are told and left out. Then the
@@ -50,6 +52,10 @@ STAGE_GOALS = {"grade": 1.25, "light": 1.25, "weather": 1.25}
 GOALS = {"cartoon": 1.25, "watercolour": 1.6, "pencil": 1.6, "comic": 2.5, "oil": 2.5, "patch_style": 2.5}
 #: Levels of RGB from which an edit did happen.
 CHANGED, LITTLE_CHANGED, CHANGE_LITTLE = 2.0, 1.0, {"film_grain", "text"}
+#: A source whose own error is less than this many levels counts as this unsteady: nobody sees a multiple of nothing.
+STILL = 0.25
+#: How much sharper a soft picture is after it was sharpened; mean distance of chroma from grey that is no colour.
+SHARPENED, GREY = 1.2, 2.0
 #: Operators that move the picture itself, so that the source's motion says nothing about theirs.
 MOVING = {"mirror", "stabilise"}
 HEADS = ("warp", "bare", "flicker", "edge F1", "sharp", "change", "time", "sound")
@@ -82,6 +88,7 @@ class Quality:
     edges: float | None
     sharp: float
     change: float
+    happened: bool
     timed: bool
     sound: bool
 
@@ -101,8 +108,7 @@ class Quality:
     @property
     def unharmed(self) -> bool:
         """Whether the edit happened and hurt neither time nor sound."""
-        least = LITTLE_CHANGED if self.name in CHANGE_LITTLE else CHANGED
-        return self.change >= least and self.timed and self.sound
+        return self.happened and self.timed and self.sound
 
 
 def open_source(clip: Path, side: int, first: int | None, count: int, painting: Rgb | None = None) -> Source:
@@ -128,6 +134,8 @@ def measure(name: str, source: Source, room: Path) -> Quality:
         with stability.without_layer(name):
             bare = warp_ratio(source, render(pictures, name, references=source.references_for(name)))
     pairs = list(zip(pictures, result, strict=True))[:: max(1, len(result) // 4)]
+    sharp = float(np.mean([stability.sharpness(after) / stability.sharpness(before) for before, after in pairs]))
+    change = float(np.mean([np.abs(as_rgb(after).astype(int) - as_rgb(before)).mean() for before, after in pairs]))
     timed, sound = edit_whole(name, source, room / "out.mp4")
     return Quality(
         name,
@@ -135,16 +143,28 @@ def measure(name: str, source: Source, room: Path) -> Quality:
         bare,
         stability.flicker_ratio(pictures, result),
         None if moving else float(np.mean([stability.edge_f1(before, after) for before, after in pairs])),
-        float(np.mean([stability.sharpness(after) / stability.sharpness(before) for before, after in pairs])),
-        float(np.mean([np.abs(as_rgb(after).astype(int) - as_rgb(before)).mean() for before, after in pairs])),
+        sharp,
+        change,
+        did_happen(name, source, sharp, change),
         timed,
         sound,
     )
 
 
+def did_happen(name: str, source: Source, sharp: float, change: float) -> bool:
+    """Whether the edit is in the pictures, as far as the source leaves it something to do."""
+    if name == "sharpen":
+        return sharp >= SHARPENED
+    last = source.pictures[-1]
+    if name == "saturation" and max(np.abs(plane.astype(int) - 128).mean() for plane in (last.u, last.v)) < GREY:
+        return True
+    return change >= (LITTLE_CHANGED if name in CHANGE_LITTLE else CHANGED)
+
+
 def warp_ratio(source: Source, result: Sequence[Planes]) -> float:
     """The warped error over the source's own and over the gain in contrast."""
-    return stability.warped_error(result, source.paths) / source.error / stability.gain(source.pictures, result)
+    error = stability.warped_error(result, source.paths) / max(STILL, source.error)
+    return error / stability.gain(source.pictures, result)
 
 
 def edit_whole(name: str, source: Source, output: Path) -> tuple[bool, bool]:
