@@ -2,7 +2,7 @@
 
 Those sentences are data: `lexicon/likenesses.toml`, and the names that the English lexicon gives to the same looks.
 They are classified by regularised least squares on a sentence model's vectors (Rifkin, Yeo and Poggio, 2003), with a
-class of its own for what is no look. Deterministic for one model. About 4 s of one core to load, 15 ms for a clause.
+class of its own for what is no look. Deterministic for one model. About 6 s of one core to load, 15 ms for a clause.
 """
 
 from __future__ import annotations
