@@ -99,4 +99,5 @@ def read_rest(clause: Clause, lexicon: Lexicon) -> Reading:
 
 
 def typo_note(piece: Piece) -> str:
+    """Which word a typing error was taken for, "" where there is none."""
     return f'read as "{piece.read_as}"' if piece.read_as else ""

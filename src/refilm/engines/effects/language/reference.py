@@ -20,6 +20,7 @@ GRADES = {
 
 
 def read_reference(clause: Clause, lexicon: Lexicon, references: int, mention: str) -> Reading:
+    """What a clause that speaks of a reference asks for.  references, mention: as `meaning.read_clause`."""
     styled = _means_style(clause)
     others = [piece for piece in clause.of("looks") if not _tells_of_reference(piece, lexicon, styled=styled)]
     reason = _why_no_reference(clause, lexicon, references, mention)

@@ -36,6 +36,7 @@ class Strength:
 
 
 def strength_at(clause: Clause, position: int) -> Strength:
+    """What the word or the number at a position of a clause says."""
     piece: Piece = clause.pieces[position]
     if piece.kind != "number":
         return Strength(factor=piece.value)
@@ -54,6 +55,7 @@ def loose_strength(clause: Clause) -> tuple[float | None, float | None]:
 
 
 def before_look(clause: Clause, position: int) -> bool:
+    """Whether a look comes next after a position, but for small words and strengths."""
     following: tuple[Any, ...] = clause.pieces[position + 1 :]
     return next(
         (piece.kind == "looks" for piece in following if piece.kind not in ("filler", "simile", "strength")), False

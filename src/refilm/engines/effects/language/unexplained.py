@@ -188,6 +188,7 @@ def _sights(clause: Clause, lexicon: Lexicon) -> tuple[Piece, ...]:
 
 
 def why_strange(clause: Clause, strange: tuple[Piece, ...], lexicon: Lexicon) -> str:
+    """The reason for refusing a clause for these pieces."""
     if any(lexicon.looks[piece.value].worded for piece in clause.of("looks")):
         return lexicon.topics[INSCRIPTION]
     for piece in strange:
