@@ -15,10 +15,11 @@ from refilm.engines.effects.language import interpreted, tempo, times
 from refilm.engines.effects.language.inscription import set_apart
 from refilm.engines.effects.language.interpreted import Interpretation, Unread
 from refilm.engines.effects.language.lexicon import lexicon
-from refilm.engines.effects.language.meaning import REFERENCE, Reading, Wish
 from refilm.engines.effects.language.reader import read
+from refilm.engines.effects.language.reference import REFERENCE
 from refilm.engines.effects.language.settle import Specs, settle
 from refilm.engines.effects.language.text import clean, tokenize
+from refilm.engines.effects.language.wish import Reading, Wish
 from refilm.engines.effects.operator import OperatorSpec
 from refilm.engines.effects.operators import OPERATORS
 from refilm.engines.effects.plan import Plan, RefusedClause, Step

@@ -10,11 +10,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from refilm.engines.effects.language.clauses import Clause, sentences, split
+from refilm.engines.effects.language.faults import finds_fault, leans
 from refilm.engines.effects.language.lexicon import LANGUAGES, Lexicon
-from refilm.engines.effects.language.meaning import Reading, finds_fault, leans, read_clause, read_constraint
+from refilm.engines.effects.language.meaning import read_clause, read_constraint
 from refilm.engines.effects.language.phrases import Piece, cover
 from refilm.engines.effects.language.scopes import Scope, scopes
 from refilm.engines.effects.language.text import Token, accented
+from refilm.engines.effects.language.wish import Reading
 
 _BREAKS = set(",.;!?\n\u3002\uff0c\u3001\uff1b\uff01\uff1f")
 
@@ -46,7 +48,7 @@ def _at_times(reading: Reading, scope: Scope, lexicon: Lexicon) -> Reading:
         return replace(reading, wishes=(), reason=lexicon.topics[scope.why], unread=False)
     if not scope.spans:
         return reading
-    wishes = tuple(replace(wish, span=span) for wish in reading.wishes for span in scope.spans)
+    wishes = tuple(replace(wish, span=span, lent=scope.lent) for wish in reading.wishes for span in scope.spans)
     return replace(reading, wishes=wishes, spans=scope.spans)
 
 
