@@ -14,12 +14,13 @@ import shutil
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from judge import Verdict, check_sqlite, judge, unfinished, wait_until_settled
 from place import Host, database, end
-from traffic import ROUTES, Journal, Target, Traffic
+from traffic import PROMPTS, ROUTES, Journal, Target, Traffic
 
 from refilm.bootstrap import open_assets, open_store
 from refilm.config import Settings
@@ -31,7 +32,9 @@ SILENT = {"REFILM_LOG_LEVEL": "error"}
 
 @dataclass
 class Wishes:
-    """What a run shall do. pauses: the least and the longest time between two kills, in seconds."""
+    """What a run shall do. pauses: the least and the longest time between two kills, in seconds.
+
+    prompts: with their shares of a hundred creates."""
 
     kind: str
     creates: int
@@ -39,6 +42,7 @@ class Wishes:
     seed: int
     data: Path
     pauses: tuple[float, float] = (1.0, 5.0)
+    prompts: Sequence[tuple[str, float]] = PROMPTS
 
 
 def settings_of(kind: str, more: dict[str, str], data: Path) -> dict[str, str]:
@@ -71,7 +75,7 @@ def run(wishes: Wishes) -> tuple[Verdict, str]:
             for host in hosts:
                 host.start()
             target = Target([hosts[0].url], hosts[0].new_key("campaign"))
-            traffic = Traffic(target, journal, wishes.data, wishes.seed)
+            traffic = Traffic(target, journal, wishes.data, wishes.seed, wishes.prompts)
             kills = disturb(wishes, hosts, traffic)
             return settle(wishes, hosts, journal, traffic, more, kills)
         finally:
