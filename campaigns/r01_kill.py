@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from judge import Verdict, check_sqlite, judge, unfinished, wait_until_settled
-from place import Host, database, end
+from place import Host, database, end, leave_nothing_behind
 from traffic import PROMPTS, ROUTES, Journal, Target, Traffic
 
 from refilm.bootstrap import open_assets, open_store
@@ -132,6 +132,7 @@ def settle(
 
 
 def main() -> int:
+    leave_nothing_behind()
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--database", choices=("sqlite", "postgres"), default="sqlite")
     parser.add_argument("--creates", type=int, default=10_000)

@@ -21,7 +21,7 @@ from pathlib import Path
 import httpx2
 from crashing import POINTS
 from judge import Verdict, check_sqlite, judge, wait_until_settled
-from place import Host, database, end
+from place import Host, database, end, leave_nothing_behind
 from traffic import ROUTES, TERMINAL, Journal, Target, Traffic
 
 from refilm.bootstrap import open_assets, open_store
@@ -175,6 +175,7 @@ class Visitor:
 
 
 def main() -> int:
+    leave_nothing_behind()
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--database", choices=("sqlite", "postgres"), default="sqlite")
     parser.add_argument("--rounds", type=int, default=20)

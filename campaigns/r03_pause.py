@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 
 from judge import Verdict
-from place import Host, database, end
+from place import Host, database, end, leave_nothing_behind
 from r01_kill import Wishes, hosts_of, settings_of, settle
 from traffic import Journal, Target, Traffic
 
@@ -63,6 +63,7 @@ def disturb(pauses: int, seed: int, workers: list[Host], traffic: Traffic) -> No
 
 
 def main() -> int:
+    leave_nothing_behind()
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--pauses", type=int, default=200)
     parser.add_argument("--seed", type=int, default=1)

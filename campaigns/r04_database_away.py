@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 
 from judge import Verdict
-from place import Database, database, end
+from place import Database, database, end, leave_nothing_behind
 from r01_kill import Wishes, hosts_of, settings_of, settle
 from traffic import Journal, Target, Traffic
 
@@ -64,6 +64,7 @@ def disturb(seed: int, server: Database, traffic: Traffic, journal: Journal, cre
 
 
 def main() -> int:
+    leave_nothing_behind()
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--creates", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=1)

@@ -23,7 +23,7 @@ from api_client import ApiClient
 from books import count_credits, unbalanced
 from cutting_proxy import CuttingProxy
 from judge import Verdict, judge, wait_until_settled
-from place import Host, database, end
+from place import Host, database, end, leave_nothing_behind
 from runwayml import RunwayML
 from traffic import Journal
 
@@ -126,6 +126,7 @@ def settle(given: Settings, host: Host, journal: Journal) -> Verdict:
 
 
 def main() -> int:
+    leave_nothing_behind()
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--database", choices=("sqlite", "postgres"), default="sqlite")
     parser.add_argument("--creates", type=int, default=1000)

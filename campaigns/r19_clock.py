@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 
 from judge import Verdict, check_sqlite, judge, unfinished, wait_until_settled
-from place import Host, end
+from place import Host, end, leave_nothing_behind
 from traffic import ROUTES, Journal, Target, Traffic
 
 from refilm.bootstrap import open_assets, open_store
@@ -85,6 +85,7 @@ def finish(host: Host, traffic: Traffic, journal: Journal) -> Verdict:
 
 
 def main() -> int:
+    leave_nothing_behind()
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--steps", type=int, default=40)
     parser.add_argument("--seed", type=int, default=1)

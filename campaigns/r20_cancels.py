@@ -28,7 +28,7 @@ import psutil
 from api_client import ApiClient
 from books import count_credits, unbalanced
 from judge import Verdict, judge, wait_until_settled
-from place import Host, database, end
+from place import Host, database, end, leave_nothing_behind
 from traffic import TERMINAL, Journal, begin
 
 from refilm.assets.local import LocalAssets
@@ -194,6 +194,7 @@ def settle(given: Settings, host: Host, journal: Journal, seen: Seen) -> Verdict
 
 
 def main() -> int:
+    leave_nothing_behind()
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--database", choices=("sqlite", "postgres"), default="sqlite")
     parser.add_argument("--cancels", type=int, default=5000)
