@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from refilm.engines.effects import spans
-from refilm.engines.effects.language import interpreted, tempo, times
+from refilm.engines.effects.language import interpreted, remarks, tempo, times
 from refilm.engines.effects.language.inscription import set_apart
 from refilm.engines.effects.language.interpreted import Interpretation, Unread
 from refilm.engines.effects.language.lexicon import lexicon
@@ -38,7 +38,7 @@ def compile_prompt(prompt: str, *, references: int = 0, interpretations: Iterabl
     readings = _readings(text, references)
     if readings is None:
         return _unspoken(references)
-    readings = interpreted.interpret(readings, text, interpretations, words)
+    readings = remarks.settled(interpreted.interpret(readings, text, interpretations, words))
     settled = settle([wish for reading in readings for wish in reading.wishes], words, _specs())
     refused = [RefusedClause(each.clause.text, each.reason) for each in readings if each.reason]
     refused += settled.refused
@@ -65,7 +65,7 @@ def _readings(text: str, references: int) -> tuple[Reading, ...] | None:
     tokens = tempo.set_apart(times.set_apart(set_apart(tokenize(text), text), text), text)
     if all(token.kind == "mark" for token in tokens):
         return None
-    return read(tokens, text, lexicon(), references=references)
+    return remarks.settled(read(tokens, text, lexicon(), references=references), asking=True)
 
 
 def _specs() -> Specs:

@@ -41,9 +41,16 @@ def finds_fault(clause: Clause) -> bool:
     said = clause.has("states") or look or it_is
     wished = any(piece.kind == "filler" and _WISHING & set(str(piece.value).split()) for piece in clause.pieces)
     faulty = any(piece.cure for piece in clause.pieces)
+    # "It looks dull": a phrase that is its own cure is told of the clip already.
+    said = said or any(piece.cure == piece.value for piece in clause.pieces)
     return faulty and said and not wished and clause.verbless and not clause.has("simile", "style")
 
 
 def leans(clause: Clause) -> bool:
     """Whether a clause only goes on with what the one before it tells: "it is overexposed and blurry"."""
     return clause.link in ("and", "or", "comma") and clause.verbless and not clause.has("aspect", "style", "simile")
+
+
+def finds_too_much(clause: Clause) -> bool:
+    """Whether a clause says that the clip has too much of something: "it feels too clinical and blue"."""
+    return clause.has("excess") and clause.has("states") and not clause.has("make", "add", "change", "remove", "keep")

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Any, Self
 
+from refilm.engines.effects.language.clauses import Clause
 from refilm.engines.effects.language.lexicon import Ingredient, Lexicon
 from refilm.engines.effects.language.strength import loose_strength
 from refilm.engines.effects.language.wish import Reading, Wish
@@ -119,10 +120,21 @@ def _of_sentence(
     wishes = [wish for reading in sentence for wish in reading.wishes]
     if not wishes:
         return _of_run(run, meant, lexicon)
-    if not all(part.clause.verbless for part in run) or not any(_agree(meant, wish, lexicon) for wish in wishes):
+    if any(not part.clause.verbless or _presents(part.clause) for part in run) or not any(
+        _agree(meant, wish, lexicon) for wish in wishes
+    ):
         return {}
     note = f"“{{}}” {meant.note}"
     return {id(part): replace(part, reason="", unread=False, note=note.format(part.clause.text)) for part in run}
+
+
+def _presents(clause: Clause) -> bool:
+    """Whether a clause begins with a thing of its own: "foggy, a wolf howls in the woods"."""
+    first, *rest = clause.pieces
+    pointed = first.kind == "article" or (first.kind == "filler" and first.value == "the")
+    return (
+        pointed and bool(rest) and rest[0].kind in ("unknown", "topics") and not clause.has("aspect", "style", "whole")
+    )
 
 
 def _sentences(readings: Sequence[Reading]) -> list[list[Reading]]:
@@ -153,6 +165,9 @@ def _question(run: Sequence[Reading], sentence: Sequence[Reading], text: str) ->
     doubtful = {part.clause.text for part in run if part.doubtful}
     if doubtful:
         doubtful |= {joined, whole}
+    if any(each.wishes for each in sentence):
+        # Beside what is understood already, words rarely mean another look.
+        doubtful |= {joined, *(part.clause.text for part in run)}
     return Unread(
         joined, tuple(part.clause.text for part in run), "" if whole == joined else whole, frozenset(doubtful)
     )

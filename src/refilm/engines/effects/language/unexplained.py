@@ -17,9 +17,31 @@ from refilm.engines.effects.language.reference import GRADES
 
 #: How many strange words a comparison may carry, and how many letters the name of what it compares with has at least.
 _MOST_EMBROIDERY, _UNMISTAKABLE = 3, 7
+#: The same for a comparison behind a look, and how such comparisons begin.
+_MOST_LIKENED, _LIKE = (
+    6,
+    {
+        "like",
+        "like when",
+        "like at",
+        "just like",
+        "kind of like",
+        "as in",
+        "like someone",
+        "like somebody",
+        "como",
+        "như",
+        "giống như",
+        "像",
+    },
+)
+#: Who does something of his own behind "like": "make it dark like she is crying".
+_OF_THEIR_OWN = {"he", "she", "they", "there", "hes", "shes", "theyre", "theres"}
 #: Small words before what a picture shows or where it shows it.
 _PLACING = {"of", "on", "in", "at", "onto", "de", "del", "en", "sobre", "của", "trên", "trong", "在"}
 _OF = {"of", "de", "del", "của"}
+#: The topic of a question, which a clause is only where it begins so.
+_QUESTION = "question"
 #: Topics of who does what, which say nothing in a comparison: "as if Rembrandt had held the camera".
 _DOERS = {"person", "motion", "question"}
 #: What ends in "ly" like an adverb and is a thing or a person, and how long an adverb is at least.
@@ -38,19 +60,29 @@ def unexplained(clause: Clause, lexicon: Lexicon, nearby: Set[str]) -> tuple[Pie
     """The pieces that nothing in the clause explains."""
     own = {piece.value for piece in clause.of("looks")}
     explained = own if clause.has("make", "add", "change") else own | nearby
+    bare = (not own or clause.link == "with") and not clause.has("aspect", "style", "whole", "simile")
     strange = []
     for position, piece in enumerate(clause.pieces):
         following = clause.pieces[position + 1].kind if position + 1 < len(clause.pieces) else ""
         if (
             (piece.kind == "unknown" and not (own and _is_adverb(piece.value)))
-            or piece.kind in ("topics", "multiple")
+            or (piece.kind == "topics" and not piece.beside & explained)
+            or piece.kind == "multiple"
             or (piece.kind == "number" and following != "percent")
-            or (piece.kind == "companion" and not piece.value & explained)
+            or (piece.kind == "companion" and (not piece.value & explained or (bare and _is_new(piece, clause))))
         ):
             strange.append(piece)
+    if len(strange) <= _MOST_LIKENED and _is_likened(strange, clause):
+        strange = []
     if len(strange) <= _MOST_EMBROIDERY and all(_is_embroidery(piece, clause) for piece in strange):
         strange = []
     return (*strange, *_things(clause, lexicon))
+
+
+def _is_new(piece: Piece, clause: Clause) -> bool:
+    """Whether a word of a look's world is here a thing of its own: "noir with a detective"."""
+    before = clause.pieces[: clause.pieces.index(piece)]
+    return bool(before) and before[-1].kind == "article"
 
 
 def openness(clause: Clause, strange: Sequence[Piece]) -> Openness:
@@ -132,6 +164,29 @@ def _is_mood(strange: Piece, clause: Clause) -> bool:
     return not pointed and not _placed_by(strange, clause)
 
 
+def _is_likened(strange: Sequence[Piece], clause: Clause) -> bool:
+    """Whether strange words all stand in a comparison that tells more of a look named before it: "soft light like when
+    somebody remembers their childhood".
+
+    What has been made of a picture's things before it, or what somebody does, is no comparison.
+    """
+    kinds = [piece.kind for piece in clause.pieces]
+    if "simile" not in kinds or clause.has(*_CHANGING) or clause.has("quoted", "refer", "mention", "number"):
+        return False
+    at = kinds.index("simile")
+    after = clause.pieces[at + 1 :]
+    subject = after[0].start if after else 0
+    words = clause.text[subject - clause.pieces[0].start :].casefold().replace("'", "").replace("\u2019", "").split()
+    return (
+        "looks" in kinds[:at]
+        and "looks" not in kinds[at:]
+        and clause.pieces[at].value in _LIKE
+        and bool(words)
+        and words[0] not in _OF_THEIR_OWN
+        and all(piece in after for piece in strange)
+    )
+
+
 def _is_unmistakable(look: Piece) -> bool:
     """Whether the words that name a look hardly name anything else: "game boy", "claymation"; not "snow"."""
     return look.end - look.start >= _UNMISTAKABLE + (look.words == 1)
@@ -192,6 +247,11 @@ def why_strange(clause: Clause, strange: tuple[Piece, ...], lexicon: Lexicon) ->
     if any(lexicon.looks[piece.value].worded for piece in clause.of("looks")):
         return lexicon.topics[INSCRIPTION]
     for piece in strange:
-        if piece.kind == "topics":
+        if piece.kind == "topics" and (piece.value != _QUESTION or _opens(piece, clause)):
             return lexicon.topics[piece.value]
     return lexicon.topics["object"]
+
+
+def _opens(piece: Piece, clause: Clause) -> bool:
+    """Whether nothing but small words stands before a piece: "what happens here?", not "show what happens"."""
+    return all(before.kind in ("filler", "article") for before in clause.pieces[: clause.pieces.index(piece)])

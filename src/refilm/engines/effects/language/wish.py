@@ -43,7 +43,8 @@ class Reading:
     dangling: a verb still waiting for its look.  constraint: it asks for something to stay.
     unread: refused by no rule about what the clip shows: an interpreter may try.  doubtful: such words are in it all
     the same, and only a clear answer counts.  likely: what it asks for if its strange words say nothing.
-    spans: the times that were said of it, none for the whole clip.
+    spans: the times that were said of it, none for the whole clip.  remark: what it was before it was taken to only
+    remark on something, None where it was not.
     """
 
     clause: Clause
@@ -62,3 +63,4 @@ class Reading:
     doubtful: bool = False
     likely: tuple[Wish, ...] = ()
     spans: tuple[Span, ...] = ()
+    remark: Reading | None = None
