@@ -40,7 +40,7 @@ def begin(work: Callable[[], None]) -> threading.Thread:
 
 
 class Journal:
-    """What clients were told, one line each, flushed at once."""
+    """What clients were told, one line each, in the file at once."""
 
     def __init__(self, path: Path) -> None:
         self.ids: dict[str, str] = {}
@@ -48,15 +48,15 @@ class Journal:
             for line in path.read_text().splitlines():
                 told = json.loads(line)
                 self.ids[told["key"]] = told["id"]
-        self._file = path.open("a")
+        self._path = path
         self._lock = threading.Lock()
 
     def accepted(self, key: str, task_id: str) -> None:
         """A create was answered."""
         with self._lock:
             self.ids[key] = task_id
-            self._file.write(json.dumps({"key": key, "id": task_id}) + "\n")
-            self._file.flush()
+            with self._path.open("a") as file:
+                file.write(json.dumps({"key": key, "id": task_id}) + "\n")
 
     def close(self) -> None:
         """Nothing more will be told."""
