@@ -74,7 +74,6 @@ def run(wishes: Wishes) -> tuple[Verdict, str]:
             verdict = settle(given, host, journal)
         finally:
             end([host])
-            journal.close()
     return verdict, f"{cut} answers cut, seed {wishes.seed}"
 
 

@@ -159,7 +159,6 @@ def run(wishes: Wishes) -> tuple[Verdict, str]:
             verdict = settle(given, host, journal, seen)
         finally:
             end([host])
-            journal.close()
     found = ", ".join(f"{count} {status}" for status, count in sorted(seen.before.items()))
     told = f"deleted when {found}; oldest child {seen.oldest_child:.1f} s of {LATEST + SECONDS_TO_STOP:.1f}"
     return verdict, f"{told}; seed {wishes.seed}"

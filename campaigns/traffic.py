@@ -58,10 +58,6 @@ class Journal:
             with self._path.open("a") as file:
                 file.write(json.dumps({"key": key, "id": task_id}) + "\n")
 
-    def close(self) -> None:
-        """Nothing more will be told."""
-        self._file.close()
-
 
 @dataclass
 class Target:

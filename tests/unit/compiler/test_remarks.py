@@ -108,9 +108,15 @@ def test_a_complaint_is_no_wish(prompt: str, expected: set[str]) -> None:
 
 @pytest.mark.parametrize(
     "prompt",
-    ["noir with a detective in a trench coat", "the colours of her dress are weak, make them stronger", "my dog is old, make them pop",
-     "put snow on the roofs", "make it dark like she is crying", "make it foggy so a ghost can appear"],
-)  # fmt: skip
+    [
+        "noir with a detective in a trench coat",
+        "the colours of her dress are weak, make them stronger",
+        "my dog is old, make them pop",
+        "put snow on the roofs",
+        "make it dark like she is crying",
+        "make it foggy so a ghost can appear",
+    ],
+)
 def test_things_beside_a_look_stay_refused(prompt: str) -> None:
     """A new thing, a part of the picture and what somebody does are no remarks."""
     assert compile_prompt(prompt).refused
