@@ -34,7 +34,7 @@ SILENT = {"REFILM_LOG_LEVEL": "error"}
 class Wishes:
     """What a run shall do. pauses: the least and the longest time between two kills, in seconds.
 
-    prompts: with their shares of a hundred creates."""
+    prompts: with their shares of a hundred creates.  workers: tasks at a time, of the one server on SQLite."""
 
     kind: str
     creates: int
@@ -43,6 +43,7 @@ class Wishes:
     data: Path
     pauses: tuple[float, float] = (1.0, 5.0)
     prompts: Sequence[tuple[str, float]] = PROMPTS
+    workers: int = 2
 
 
 def settings_of(kind: str, more: dict[str, str], data: Path) -> dict[str, str]:
@@ -68,7 +69,7 @@ def run(wishes: Wishes) -> tuple[Verdict, str]:
     """The whole campaign: the verdict, and what was done."""
     wishes.data.mkdir(parents=True, exist_ok=True)
     with database(wishes.kind) as (more, _):
-        settings = settings_of(wishes.kind, more, wishes.data)
+        settings = settings_of(wishes.kind, more, wishes.data) | {"REFILM_WORKERS": str(wishes.workers)}
         hosts = hosts_of(wishes.kind, settings, wishes.data)
         journal = Journal(wishes.data / "journal.jsonl")
         try:

@@ -30,6 +30,8 @@ REAL_PROMPT = "Make it black and white"
 ROUTES = '{"gen4_aleph": "campaign", "aleph2": "effects"}'
 #: How long a client waits before it tries again, in seconds.
 PAUSE = 0.2
+#: Between two polls of one watcher, in seconds.
+POLL_PAUSE = 0.1
 
 
 def begin(work: Callable[[], None]) -> threading.Thread:
@@ -164,7 +166,7 @@ class Traffic:
 
     def _poll(self, chance: random.Random) -> None:
         with httpx2.Client(trust_env=False, timeout=20) as client:
-            while not self._stop.wait(0.02):
+            while not self._stop.wait(POLL_PAUSE):
                 ids = list(self._journal.ids.values())
                 if ids:
                     self._look(client, chance.choice(self._target.urls), chance.choice(ids))

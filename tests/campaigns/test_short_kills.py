@@ -16,7 +16,7 @@ PROMPTS = (("copy", 92), ("wait 0.3 s, copy", 4), ("fail", 3), ("crash", 1))
 @pytest.mark.parametrize(("database", "creates", "kills"), [("sqlite", 300, 20), ("postgres", 60, 6)])
 def test_nothing_is_lost_or_done_twice_by_kills(database: str, creates: int, kills: int, tmp_path: Path):
     """Every answered create ends once, with one output or none, and no file is left that no row names."""
-    wishes = r01_kill.Wishes(database, creates, kills, 7, tmp_path, pauses=(0.2, 1.5), prompts=PROMPTS)
+    wishes = r01_kill.Wishes(database, creates, kills, 7, tmp_path, pauses=(0.2, 1.5), prompts=PROMPTS, workers=5)
 
     verdict, told = r01_kill.run(wishes)
 
