@@ -32,8 +32,8 @@ NEXT_CONTRACT = (sys.executable, Path(__file__).with_name("next_contract.py"))
 
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A clip that takes the slow edit some seconds."""
-    return make_clip(tmp_path_factory.mktemp("hosts") / "clip.mp4", seconds=4, size=(480, 270), content=one_second)
+    """A clip that takes the slow edit several seconds: two of them must be seen at work at once."""
+    return make_clip(tmp_path_factory.mktemp("hosts") / "clip.mp4", seconds=9, size=(480, 270), content=one_second)
 
 
 @dataclass
