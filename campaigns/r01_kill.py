@@ -3,14 +3,14 @@
     python campaigns/r01_kill.py [--database sqlite|postgres] [--creates 10000] [--kills 400] [--seed 1] [--data DIR]
 
 With SQLite one `refilm serve` is killed; with PostgreSQL one of a server without workers and two workers. Ends with
-one line of verdict and exit code 0 for a pass. With --data the run can be broken off and resumed.
+one line of verdict and exit code 0 for a pass. With --data a run on SQLite can be broken off
+and resumed.
 """
 
 from __future__ import annotations
 
 import argparse
 import random
-import shutil
 import sys
 import tempfile
 import time
@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from judge import Verdict, check_sqlite, judge, unfinished, wait_until_settled
+from judge import Verdict, check_sqlite, end_of, judge, unfinished, wait_until_settled
 from place import Host, database, end, leave_nothing_behind
 from traffic import PROMPTS, ROUTES, Journal, Target, Traffic
 
@@ -143,11 +143,7 @@ def main() -> int:
     options = parser.parse_args()
     data = options.data or Path(tempfile.mkdtemp(prefix="refilm-r01-"))
     verdict, told = run(Wishes(options.database, options.creates, options.kills, options.seed, data))
-    print(verdict.line(f"R1 {options.database}", told))
-    print("\n".join(verdict.details()))
-    if options.data is None and verdict.passed():
-        shutil.rmtree(data)
-    return 0 if verdict.passed() else 1
+    return end_of(f"R1 {options.database}", verdict, told, data, keep=options.data is not None)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ on SQLite can be broken off and resumed.
 from __future__ import annotations
 
 import argparse
-import shutil
 import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
@@ -22,7 +21,7 @@ import httpx2
 from api_client import ApiClient
 from books import count_credits, unbalanced
 from cutting_proxy import CuttingProxy
-from judge import Verdict, judge, wait_until_settled
+from judge import Verdict, end_of, judge, wait_until_settled
 from place import Host, database, end, leave_nothing_behind
 from runwayml import RunwayML
 from traffic import Journal
@@ -134,11 +133,7 @@ def main() -> int:
     options = parser.parse_args()
     data = options.data or Path(tempfile.mkdtemp(prefix="refilm-r06-"))
     verdict, told = run(Wishes(options.database, options.creates, options.seed, data))
-    print(verdict.line(f"R6 {options.database}", told))
-    print("\n".join(verdict.details()))
-    if options.data is None and verdict.passed():
-        shutil.rmtree(data)
-    return 0 if verdict.passed() else 1
+    return end_of(f"R6 {options.database}", verdict, told, data, keep=options.data is not None)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import random
-import shutil
 import sys
 import tempfile
 import threading
@@ -27,7 +26,7 @@ import httpx2
 import psutil
 from api_client import ApiClient
 from books import count_credits, unbalanced
-from judge import Verdict, judge, wait_until_settled
+from judge import Verdict, end_of, judge, wait_until_settled
 from place import Host, database, end, leave_nothing_behind
 from traffic import TERMINAL, Journal, begin
 
@@ -202,11 +201,7 @@ def main() -> int:
     options = parser.parse_args()
     data = options.data or Path(tempfile.mkdtemp(prefix="refilm-r20-"))
     verdict, told = run(Wishes(options.database, options.cancels, options.seed, data))
-    print(verdict.line(f"R20 {options.database}", told))
-    print("\n".join(verdict.details()))
-    if options.data is None and verdict.passed():
-        shutil.rmtree(data)
-    return 0 if verdict.passed() else 1
+    return end_of(f"R20 {options.database}", verdict, told, data, keep=options.data is not None)
 
 
 if __name__ == "__main__":
