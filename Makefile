@@ -17,8 +17,9 @@ $(STAMP): pyproject.toml uv.lock
 demo: $(STAMP)  ## edit a real clip through Runway's own SDK; writes demo/
 	$(RUN)/refilm demo --output demo
 
+# Tests wait for servers and leases more than they compute: three at a time suit two cores.
 test: $(STAMP)  ## the whole test-suite
-	$(RUN)/python -m pytest
+	$(RUN)/python -m pytest --numprocesses 3 --dist loadfile
 
 check: $(STAMP)  ## ruff, mypy --strict, import contracts
 	$(RUN)/ruff check .

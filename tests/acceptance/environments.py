@@ -6,6 +6,7 @@ Where the registry cannot be reached, the tests are skipped at home and fail in 
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -90,12 +91,19 @@ def node_sdk() -> Path:
 
 
 def _once(folder: Path, content: str, make: Callable[[Path], None]) -> Path:
-    """`folder`, filled by `make` unless its stamp says that it already holds `content`."""
+    """`folder`, filled by `make` unless its stamp says that it already holds `content`; others who want it wait."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with folder.with_name(f"{folder.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return _made(folder, content, make)
+
+
+def _made(folder: Path, content: str, make: Callable[[Path], None]) -> Path:
     stamp = folder / ".made"
     if stamp.exists() and stamp.read_text() == content:
         return folder
     shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+    folder.mkdir()
     try:
         make(folder)
     except (subprocess.SubprocessError, OSError) as trouble:

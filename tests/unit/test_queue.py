@@ -261,9 +261,11 @@ def test_scheduled_work_repeats_and_outlives_its_errors(floor: Floor, caplog: py
         raise ValueError("once more")
 
     floor.queue.schedule(0.01, work, "test")
+    (repeating,) = (thread for thread in threading.enumerate() if thread.name == "refilm-test")
     for _ in range(3):
         assert ran.acquire(timeout=SECONDS)
     floor.queue._timers.pop().set()
+    repeating.join(SECONDS)
 
     assert "scheduled work failed: test" in caplog.text
 

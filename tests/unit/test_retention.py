@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from functools import partial
 
 import pytest
 
@@ -17,6 +20,8 @@ from refilm.domain.task import MAX_ATTEMPTS, Failure, Task, TaskStatus
 from refilm.domain.upload import Upload
 from refilm.retention import Keep, Sweeper, Swept
 from refilm.service import output_key
+from refilm.store.postgres import PostgresStore
+from refilm.store.sqlite import SqliteStore
 
 ANN = Caller("ann", "k1")
 
@@ -26,6 +31,17 @@ def assets(request, tmp_path):
     """Assets of either kind; the bucket is a real S3 server's."""
     place = request.getfixturevalue("s3_settings") if request.param == "bucket" else {}
     return open_assets(Settings(data=tmp_path / "data", **place))
+
+
+@pytest.fixture
+def store(request, tmp_path):
+    """An empty store; embedded where a test does not ask for "postgres"."""
+    if getattr(request, "param", "sqlite") == "sqlite":
+        store = SqliteStore(tmp_path / "refilm.sqlite")
+    else:
+        store = PostgresStore(request.getfixturevalue("postgres_url"))
+    yield store
+    store.close()
 
 
 @pytest.fixture
@@ -110,6 +126,32 @@ def test_a_finished_task_goes_when_its_days_are_over(sweeper_of, finished, store
     assert store.task(task.id) is None
     assert not assets.exists(task.outputs[0])
     assert store.read(lambda tx: tx.tasks.credits_between("ann", clock() - timedelta(days=90), clock()))[0][2] == 5
+
+
+@pytest.mark.parametrize("store", ["sqlite", "postgres"], indirect=True)
+def test_servers_sweep_side_by_side(sweeper_of, finished, store, assets, clock) -> None:
+    """Three that sweep the same rows at the same time remove what one alone would, and none of them fails."""
+    tasks = [finished() for _ in range(12)]
+    uploads = [upload(store, assets, clock, number) for number in range(12)]
+    clock.move(days=31)
+    sweepers = [sweeper_of(tasks=30) for _ in range(3)]
+    together = threading.Barrier(len(sweepers))
+
+    def sweep(sweeper: Sweeper) -> Swept:
+        together.wait(10)
+        return sweeper.sweep()
+
+    with ThreadPoolExecutor(len(sweepers)) as threads:
+        list(threads.map(sweep, sweepers))
+
+    assert [task.id for task in tasks if store.task(task.id)] == []
+    assert [each.id for each in uploads if store.read(partial(_upload_row, upload_id=each.id))] == []
+    assert list(assets.keys("outputs")) == list(assets.keys("uploads")) == []
+    assert sweepers[0].sweep() == Swept()
+
+
+def _upload_row(tx, upload_id: str):
+    return tx.uploads.get(upload_id)
 
 
 def test_waiting_and_running_tasks_never_age(sweeper_of, store, new_task, clock) -> None:
