@@ -23,7 +23,7 @@ from refilm.retention import Keep, Sweeper
 from refilm.store.base import Store
 from refilm.store.tables import tasks
 
-#: How long the servers may take to finish what was accepted, once nobody disturbs them any more.
+#: Once nobody disturbs the servers any more: how long nothing may end before what is unfinished counts as stuck.
 SETTLE_SECONDS = 120.0
 
 
@@ -68,10 +68,13 @@ def end_of(name: str, verdict: Verdict, told: str, data: Path, *, keep: bool) ->
 
 
 def wait_until_settled(store: Store, seconds: float = SETTLE_SECONDS) -> None:
-    """Until no task is unfinished, or the time is over."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline and unfinished(store):
+    """Until no task is unfinished, or none has ended for so long: what waits in a line that moves is not stuck."""
+    left, deadline = unfinished(store), time.monotonic() + seconds
+    while left and time.monotonic() < deadline:
         time.sleep(0.5)
+        before, left = left, unfinished(store)
+        if left < before:
+            deadline = time.monotonic() + seconds
 
 
 def unfinished(store: Store) -> int:

@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from judge import Verdict, check_sqlite, end_of, judge, unfinished, wait_until_settled
+from judge import Verdict, check_sqlite, end_of, judge, wait_until_settled
 from place import Host, database, end, leave_nothing_behind
 from traffic import PROMPTS, ROUTES, Journal, Target, Traffic
 
@@ -113,11 +113,6 @@ def settle(
         **({"assets_url": f"file://{wishes.data / 'assets'}"} if wishes.kind == "postgres" else {}),
     )
     store = open_store(given)
-    began = time.monotonic()
-    waiting = unfinished(store)
-    # What waits is work, not trouble: the two minutes begin when no more than a handful is left.
-    while unfinished(store) > 8 and time.monotonic() - began < 1.0 * waiting + 120:
-        time.sleep(0.5)
     wait_until_settled(store)
     traffic.stop()
     for host in reversed(hosts):

@@ -21,7 +21,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import httpx2
-from judge import Verdict, check_sqlite, judge, unfinished, wait_until_settled
+from judge import Verdict, check_sqlite, judge, wait_until_settled
 from place import Host, end, leave_nothing_behind
 from traffic import ROUTES, Journal, Target, Traffic
 
@@ -122,9 +122,6 @@ def finish(host: Host, traffic: Traffic, journal: Journal, wrong: list[str]) -> 
     """Let the server end what was accepted, stop it, and judge."""
     given = Settings(data=host.data)
     store = open_store(given)
-    began = time.monotonic()
-    while unfinished(store) > 8 and time.monotonic() - began < 300:
-        time.sleep(0.5)
     wait_until_settled(store)
     traffic.stop()
     host.stop()

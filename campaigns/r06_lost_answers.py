@@ -115,7 +115,7 @@ def forget_the_rest(client: ApiClient, journal: Journal) -> None:
 def settle(given: Settings, host: Host, journal: Journal) -> Verdict:
     """Let the server finish, stop it, and judge what is there: also the account's credits."""
     store = open_store(given)
-    wait_until_settled(store, 600)
+    wait_until_settled(store)
     host.stop()
     verdict = judge(store, LocalAssets(given.data / "assets"), journal.ids, {})
     verdict.wrong += unbalanced(store, ACCOUNT, CREDITS)

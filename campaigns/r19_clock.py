@@ -14,7 +14,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from judge import Verdict, check_sqlite, end_of, judge, unfinished, wait_until_settled
+from judge import Verdict, check_sqlite, end_of, judge, wait_until_settled
 from place import Host, end, leave_nothing_behind
 from traffic import ROUTES, Journal, Target, Traffic
 
@@ -71,7 +71,7 @@ def finish(host: Host, traffic: Traffic, journal: Journal) -> Verdict:
     given = Settings(data=host.data)
     store = open_store(given)
     began = time.monotonic()
-    while (traffic.creating or unfinished(store) > 8) and time.monotonic() - began < 600:
+    while traffic.creating and time.monotonic() - began < 600:
         time.sleep(0.5)
     wait_until_settled(store)
     traffic.stop()
