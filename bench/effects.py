@@ -10,10 +10,11 @@ two transcodes around it, so that a machine that grows busy does so for both; th
 The transcode is imageio-ffmpeg's binary, libx264 veryfast crf 20, 2 threads, audio copied. Peers do the grade
 `teal_orange`: FFmpeg's lut3d, moviepy (in an environment of its own under .cache/), a plain OpenCV loop.
 
-Our processes load their kernels before the clock starts, as a worker does; opening the clip, sampling it, baking tables
-and textures is inside. `first` tells how many seconds of it had passed when the first frame was handed to the encoder.
-A short clip is played again and again until it lasts 20 s, by copying its packets: what a frame costs is to be told
-from what a start costs. `--quick`: one round, and the footage as it is.
+Our processes have the environment of a worker's child and load their kernels before the clock starts, as it does;
+opening the clip, sampling it, baking tables and textures is inside. `first` tells how many seconds of
+it had passed when the first frame was handed to the encoder. A short clip is played again and again until it lasts
+20 s, by copying its packets: what a frame costs is to be told from what a start costs. `--quick`: one round, and the
+footage as it is.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import os
 import resource
 import statistics
 import subprocess
@@ -235,8 +237,11 @@ def moviepy_python() -> Path | None:
 
 def run_job(job: str, clip: Path, room: Path, python: Path) -> Costs:
     """One measurement in a process of its own."""
+    from refilm.runner.process import ENVIRONMENT
+
     command = [python, Path(__file__), "--measure", job, "--clip", clip, "--room", room]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    environment = os.environ if job in PEERS and job != "pyav" else {**os.environ, **ENVIRONMENT}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     if done.returncode != 0:
         raise SystemExit(f"{job} failed:\n{done.stderr[-2000:]}")
     return dict(json.loads(done.stdout.strip().splitlines()[-1]))
@@ -357,7 +362,7 @@ def main() -> None:
 
     arguments = parser().parse_args()
     clip, quick = arguments.clip or footage(), arguments.quick
-    sections = ["cost"] if arguments.only else arguments.section
+    sections = arguments.section or (["cost"] if arguments.only else list(SECTIONS))
     rounds = 1 if quick else arguments.rounds
     EffectsEngine().warm()
     if "cost" in sections:
@@ -365,16 +370,16 @@ def main() -> None:
             print_costs(clip if quick else long_enough(clip, Path(folder)), rounds, arguments.only)
     if "sizes" in sections:
         print_sizes(clip, rounds, quick=quick)
-    limits.print_sections(sections, clip, quick=quick)
+    limits.print_sections(sections, clip, quick=quick, only=arguments.only)
 
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     options = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    options.add_argument("--section", nargs="*", choices=SECTIONS, default=list(SECTIONS), help="default: all")
+    options.add_argument("--section", nargs="*", choices=SECTIONS, help="default: all, or cost beside --only")
     options.add_argument("--clip", type=Path, help="default: Big Buck Bunny, 1280x720")
     options.add_argument("--rounds", type=int, default=3)
-    options.add_argument("--only", nargs="*", default=[], help="names of operators or peers; section cost alone")
+    options.add_argument("--only", nargs="*", default=[], help="operators or peers, for cost and memory")
     options.add_argument("--quick", action="store_true", help="one round, shorter clips: a first impression")
     options.add_argument("--measure", help=argparse.SUPPRESS)
     options.add_argument("--room", type=Path, help=argparse.SUPPRESS)

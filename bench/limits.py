@@ -1,10 +1,10 @@
 """What an edit may take beside its time: memory, the wait for its first frame, the reading of its prompt.
 
-    python bench/limits.py [--section memory start prompts] [--clip PATH] [--quick]
+    python bench/limits.py [--section memory start prompts] [--only NAME ...] [--clip PATH] [--quick]
 
 memory   the most that the child process of `refilm.runner` ever held, for a short clip and for a long one; the long one
-         is the footage again and again, its packets copied. A grade gets 10 minutes, one operator of each other stage
-         2 minutes. Goal: at most 600 MB, and the same for both within 5 %.
+         is the footage again and again, its packets copied. A grade gets 10 minutes, the other
+         operators of LOOKED_AT 2 minutes. Goal: at most 600 MB, and the same for both within 5 %.
 start    seconds from handing a request to the engine, in a fresh process that has loaded its kernels as a waiting
          worker has, until the first edited frame is with the encoder. Goal: 0.3 s. What takes a reference picture has
          more to prepare and is told apart. The best of up to three tries: a busy machine only adds.
@@ -26,7 +26,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
@@ -40,17 +40,23 @@ HERE = Path(__file__).resolve()
 MOST_MEMORY, GROWTH, FIRST_FRAME, ANY_PROMPT = 600, 1.05, 0.3, 0.1
 #: Seconds of the short clip, of the long one for a grade, and of the long one for others.
 SHORT, LONG_GRADE, LONG = 10, 600, 120
-#: The operator of each stage whose memory is looked at.
-LOOKED_AT = {
-    "time": "reverse",
-    "geometry": "stabilise",
-    "grade": "teal_orange",
-    "light": "noir",
-    "weather": "snow",
-    "style": "oil",
-    "lens": "tilt_shift",
-    "medium": "vhs",
-}
+#: The operators whose memory is looked at: one of each stage, and those that hold most.
+LOOKED_AT = (
+    "reverse",
+    "slow_motion",
+    "stabilise",
+    "teal_orange",
+    "color_transfer",
+    "noir",
+    "snow",
+    "watercolour",
+    "cartoon",
+    "pencil",
+    "oil",
+    "patch_style",
+    "tilt_shift",
+    "vhs",
+)
 #: Prompts for operators that need more than a name.
 PROMPTS = {
     "tint": "a red tint",
@@ -104,11 +110,13 @@ def memory_of(name: str, clip: Path) -> float:
     """The most memory, in MB, that the child held while it edited the clip. Run it in a process that holds little."""
     from refilm.runner.process import Runner
 
-    runner = Runner()
-    with clip.open("rb", buffering=0) as source, tempfile.TemporaryFile(buffering=0) as output:
-        info = runner.probe_clip(source)
-        files: list[Any] = [source, output]
-        runner.edit("effects", request_for(name), info, files, options={}, seconds=3600, on_tick=lambda _: True)
+    runner, request = Runner(), request_for(name)
+    with ExitStack() as opened:
+        source: Any = opened.enter_context(clip.open("rb", buffering=0))
+        pictures = [opened.enter_context(reference_picture()) for _ in request.references]
+        output: Any = opened.enter_context(tempfile.TemporaryFile(buffering=0))
+        info, files = runner.probe_clip(source), [source, *pictures, output]
+        runner.edit("effects", request, info, files, options={}, seconds=3600, on_tick=lambda _: True)
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * unit / 1e6
 
@@ -165,17 +173,16 @@ def verdict(met: bool) -> str:
     return "met" if met else "not yet"
 
 
-def print_memory(clip: Path, *, quick: bool) -> None:
-    """The table of memory."""
+def print_memory(clip: Path, *, quick: bool, only: Sequence[str] = ()) -> None:
+    """The table of memory, of the operators in LOOKED_AT or of those in `only`."""
     from refilm.engines.effects.operators import OPERATORS
 
     print(f"\nMemory of the child at {size_of(clip)}, MB. Goal: {MOST_MEMORY}, and equal within {GROWTH - 1:.0%}.")
     print(f"{'':<18}{'stage':<10}{'short':>8}{'long':>8}{'ratio':>8}")
     with tempfile.TemporaryDirectory() as folder:
         short = repeated(clip, SHORT, Path(folder))
-        for stage, name in LOOKED_AT.items():
-            if name not in OPERATORS:
-                continue
+        for name in [each for each in only or LOOKED_AT if each in OPERATORS]:
+            stage = OPERATORS[name].spec.stage
             seconds = (LONG_GRADE if stage == "grade" else LONG) / (6 if quick else 1)
             long = repeated(clip, seconds, Path(folder))
             little, much = measured("memory", name, short), measured("memory", name, long)
@@ -280,20 +287,21 @@ def size_of(clip: Path) -> str:
 SECTIONS = ("memory", "start", "prompts")
 
 
-def print_sections(sections: list[str], clip: Path, *, quick: bool) -> None:
-    """The tables of these sections, of SECTIONS."""
+def print_sections(sections: list[str], clip: Path, *, quick: bool, only: Sequence[str] = ()) -> None:
+    """The tables of these sections, of SECTIONS.  only: operators whose memory is looked at, instead of LOOKED_AT."""
     if "prompts" in sections:
         print_prompts()
     if "start" in sections:
         print_starts(clip, quick=quick)
     if "memory" in sections:
-        print_memory(clip, quick=quick)
+        print_memory(clip, quick=quick, only=only)
 
 
 def main() -> None:
     """Print the tables, or measure one thing for them."""
     options = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     options.add_argument("--section", nargs="*", choices=SECTIONS, default=list(SECTIONS))
+    options.add_argument("--only", nargs="*", default=[], help="names of operators, for section memory")
     options.add_argument("--clip", type=Path, help="default: Big Buck Bunny, 1280x720")
     options.add_argument("--quick", action="store_true", help="one try each, long clips a sixth as long")
     options.add_argument("--measure", choices=["memory", "start"], help=argparse.SUPPRESS)
@@ -305,7 +313,7 @@ def main() -> None:
     else:
         from refilm.testing import footage  # not above: what this process holds counts as its child's before it starts
 
-        print_sections(arguments.section, arguments.clip or footage(), quick=arguments.quick)
+        print_sections(arguments.section, arguments.clip or footage(), quick=arguments.quick, only=arguments.only)
 
 
 if __name__ == "__main__":

@@ -34,13 +34,16 @@ from refilm.errors import (
     UnsupportedEdit,
 )
 
-#: Environment of the child: one thread for every numeric library, because the encoder wants the cores.
+#: Environment of the child: one thread for every numeric library, because the encoder wants the cores; and memory that
+#: was given back stays with the child for its next frame, or the system clears the same pages again for every frame.
 ENVIRONMENT = {
     "LC_ALL": "C.UTF-8",
     "OPENBLAS_NUM_THREADS": "1",
     "OMP_NUM_THREADS": "1",
     "NUMBA_NUM_THREADS": "1",
     "MALLOC_ARENA_MAX": "2",
+    "MALLOC_MMAP_THRESHOLD_": "33554432",
+    "MALLOC_TRIM_THRESHOLD_": "268435456",
 }
 #: What the child may know of ours: where compiled kernels are cached.
 INHERITED = ("HOME", "NUMBA_CACHE_DIR", "XDG_CACHE_HOME")

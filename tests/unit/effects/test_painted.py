@@ -79,7 +79,7 @@ def test_drift_follows_things_and_the_camera(real_frames):
 
     for index in range(12):
         context.start(panned(frame, 4 * index, index))
-        drift = finder.update(context)
+        drift = finder.begin(context)()
         weights.append(drift.weight)
 
     inner = drift.fields[[0, 2], 40:140, 60:260]

@@ -3,11 +3,14 @@
 Two layers of coordinates travel with the optical flow. Each is begun anew in turn while only the other is seen, so that
 no zoom stretches them for long (after Bousseau et al., "Video watercolorization using bidirectional texture advection",
 2007, forward half). Where nothing moves, and where all moves alike, both layers agree and nothing is ever exchanged.
-Knows no texture. Holds two small fields.
+Knows no texture. Holds two small fields, and a thread: what follows the flow takes as long as half a painting does,
+and needs nothing of it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -65,8 +68,17 @@ class DriftFinder:
         self._fields: NDArray[np.float32] | None = None
         self._base = (0.0, 0.0)
         self._age = 0
+        self._beside = ThreadPoolExecutor(1, "refilm-drift")
 
-    def update(self, context: Context) -> Drift:
+    def begin(self, context: Context) -> Callable[[], Drift]:
+        """Start on the coordinates for this frame, beside the caller's work. The result waits for them; call it before
+        anything else asks for the context's fine flow, and before the next frame.
+        """
+        # What both threads read is found before the second one starts.
+        _ = context.flow
+        return self._beside.submit(self._update, context).result
+
+    def _update(self, context: Context) -> Drift:
         """The coordinates for this frame."""
         base = -context.motion[0], -context.motion[1]
         flow = context.fine_flow

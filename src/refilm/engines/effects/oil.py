@@ -51,12 +51,13 @@ class OilPainting:
 
     def apply(self, context: Context, before: Planes, after: Planes) -> None:
         """Fill `after` with the painted `before`; they may be the same planes."""
+        drift = self._drift.begin(context)
         steady = self._stabiliser.update(context, before)
         code = self._orientation.update(context, steady)
         broad, fine = self._broadly(steady, code), _layers(self._fine(steady, code))
         busy = self._busy(fine[0], broad[0])
         painted, *chroma = (_mixed(*both, busy) for both in zip(broad, fine, strict=True))
-        bristles = self._bristle(self._drift.update(context), code, busy)
+        bristles = self._bristle(drift(), code, busy)
         sharp = cv2.extractChannel(steady, 0)
         luma = redrawn(spared(painted, sharp, 14), sharp, 0.25, 0.6)
         self._draw_luma(context, luma, bristles, before.y, after.y)

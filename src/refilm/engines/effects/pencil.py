@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from refilm.engines.effects.brushwork import Orientation, Packed, Patches, Stabiliser
 from refilm.engines.effects.context import Context
-from refilm.engines.effects.drift import DriftFinder
+from refilm.engines.effects.drift import Drift, DriftFinder
 from refilm.engines.effects.kernels import draw
 from refilm.engines.effects.layers import LEVELS, chroma_gain, enlarged, recolour, rise
 from refilm.engines.effects.opencv import cv2
@@ -57,9 +57,11 @@ class PencilDrawing:
 
     def apply(self, context: Context, before: Planes, after: Planes) -> None:
         """Fill `after` with the drawn `before`; they may be the same planes."""
+        drift = self._drift.begin(context)
         steady = self._stabiliser.update(context, before)
         painted = self._patches(steady, self._orientation.update(context, steady))
-        self._draw_luma(context, self._lines(painted, steady), painted, before.y, after.y)
+        lines, tone = self._lines(painted, steady), self._tone(painted)
+        self._draw_luma(drift(), lines, tone, before.y, after.y)
         for k, old, new in ((1, before.u, after.u), (2, before.v, after.v)):
             recolour(cv2.extractChannel(painted, k), self._chroma, self._share, old, new)
 
@@ -69,11 +71,13 @@ class PencilDrawing:
         around = cv2.GaussianBlur(luma, (0, 0), self._blurs[0])
         return np.asarray(cv2.LUT(cv2.divide(luma, around, scale=255), self._lead))
 
-    def _draw_luma(self, context: Context, lines: Plane, painted: Packed, before: Plane, after: Plane) -> None:
-        width, height = self._size
+    def _tone(self, painted: Packed) -> Plane:
+        """The tone to be hatched, at the full size."""
         tone = cv2.GaussianBlur(cv2.extractChannel(painted, 0), (0, 0), self._blurs[1])
-        tone = cv2.resize(tone, self._size, interpolation=cv2.INTER_LINEAR)
-        drift = self._drift.update(context)
+        return np.asarray(cv2.resize(tone, self._size, interpolation=cv2.INTER_LINEAR))
+
+    def _draw_luma(self, drift: Drift, lines: Plane, tone: Plane, before: Plane, after: Plane) -> None:
+        width, height = self._size
         (p, sp), (o, so) = flat(before), flat(after)
         draw.hatch(
             enlarged(lines, self._size).reshape(-1), tone.reshape(-1), width, height,
