@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from refilm.domain.clip import ClipInfo
     from refilm.domain.edit import EditRequest, Keyframe, OutputFormat, OutputSpec
     from refilm.engines.base import Outcome
-    from refilm.runner.process import OnTick
+    from refilm.runner.spawn import OnTick
 
 #: Numbers of a ratio from here on are pixels ("1280:720"); smaller ones are an aspect ("16:9").
 LEAST_PIXELS = 64
