@@ -41,7 +41,8 @@ from refilm.intake import Intake
 from refilm.locks import announce, died, lock_data, retire
 from refilm.net.policy import Policy, parse_allow
 from refilm.retention import Keep, Sweeper
-from refilm.runner.process import Runner
+from refilm.runner.lockdown import available
+from refilm.runner.process import Runner, check_controls
 from refilm.service import Service, Terms
 from refilm.store.base import Store
 from refilm.store.sql import Transaction
@@ -259,6 +260,19 @@ def keep_rules(settings: Settings) -> Keep:
     return Keep(tasks=days(settings.keep_tasks_days), records=days(settings.keep_records_days))
 
 
+def runner_of(settings: Settings, engines: Mapping[str, int]) -> Runner:
+    """What runs edits and probes.  engines: how many edits of each may run at once in this process.
+
+    Raises Unavailable where children cannot be locked as far as the settings require.
+    """
+    check_controls(settings.sandbox_level(), available())
+    wanted = {
+        name: slots if settings.spares is None else min(slots, settings.spares) for name, slots in engines.items()
+    }
+    spares: dict[str | None, int] = {None: int(settings.spares != 0), **wanted}
+    return Runner(settings.child_limits(), sandbox=settings.sandbox_level(), spares=spares)
+
+
 def probe_with(runner: Runner) -> Probe:
     """How an upload is probed: in a child process, off the event loop."""
 
@@ -282,6 +296,7 @@ class Process:
     uploads: Uploads
     sweeper: Sweeper
     fetcher: Fetcher
+    runner: Runner
     room: Room
     lock: IO[str] = field(repr=False)
     lent: ExitStack = field(repr=False)
@@ -294,6 +309,7 @@ class Process:
             retire(self.settings.data, name)
         self.queue.run(self.workflow.run)
         self.fleet.start()
+        self.runner.start()
         self.admission.wake()
         self.queue.schedule(SWEEP_SECONDS, self.admission.sweep, "admission")
         self.queue.schedule(FRESH_SECONDS, self.room.look, "room")
@@ -320,6 +336,7 @@ class Process:
         self.queue.close(seconds=5)
         self.fleet.close()
         self.fetcher.close()
+        self.runner.close()
         self.lent.close()
         self.store.close()
         retire(self.settings.data, self.queue.executor_id)
@@ -396,11 +413,12 @@ def build_process(settings: Settings, fetcher: Fetcher | None, runner: Runner | 
         pools: dict[str, int] = dict.fromkeys(pools_of(settings, registry), settings.workers)
         store = open_served_store(settings)
         undo.callback(store.close)
+        runner = runner or runner_of(settings, slots_of(settings, registry, pools))
         queue = durable.Queue(queue_engine(settings), executor_id=name, pools=pools)
         undo.callback(queue.close)
         lent = undo.enter_context(ExitStack())
         aids = lent.enter_context(lent_aids(settings))
-        process = assemble(settings, store, queue, registry, lock, fetcher, runner or Runner(), aids, lent)
+        process = assemble(settings, store, queue, registry, lock, fetcher, runner, aids, lent)
         undo.pop_all()
     return process
 
@@ -424,6 +442,12 @@ def pools_of(settings: Settings, registry: Registry) -> list[Pool]:
     """
     needed = {pool_of(registry, settings.engine_for(model)) for model in Model}
     return list(settings.pools) if settings.pools else sorted(needed)
+
+
+def slots_of(settings: Settings, registry: Registry, pools: Mapping[str, int]) -> dict[str, int]:
+    """How many edits of each engine may run at once in this process, of those that models are routed to."""
+    engines = sorted({settings.engine_for(model) for model in Model})
+    return {name: slots for name in engines if (slots := pools.get(pool_of(registry, name), 0))}
 
 
 def pool_of(registry: Registry, engine: str) -> Pool:
@@ -553,7 +577,7 @@ def assemble(
     )
     sweeper = Sweeper(store, assets, queue.forget, keep_rules(settings), now)
     return Process(
-        settings, store, queue, fleet, admission, service, workflow, uploads, sweeper, fetcher, room, lock, lent
+        settings, store, queue, fleet, admission, service, workflow, uploads, sweeper, fetcher, runner, room, lock, lent
     )
 
 

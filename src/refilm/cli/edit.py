@@ -172,7 +172,7 @@ def run(
 
     from refilm.runner.process import Runner
 
-    runner = Runner()
+    runner = Runner(settings.child_limits(), sandbox=settings.sandbox_level())
     with ExitStack() as opened:
         files = [opened.enter_context(open_input(path)) for path in (source, *pictures)]
         info = runner.probe_clip(files[0])
