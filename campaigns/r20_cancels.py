@@ -48,6 +48,7 @@ SETTINGS = {
     "REFILM_ROUTES": '{"gen4_aleph": "campaign"}',
     "REFILM_PRICES": '{"gen4_aleph": 5}',
     "REFILM_WORKERS": str(WORKERS),
+    "REFILM_SPARES": "0",  # every child is one at work
     "REFILM_LOG_LEVEL": "error",
 }
 

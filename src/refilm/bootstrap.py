@@ -266,10 +266,10 @@ def runner_of(settings: Settings, engines: Mapping[str, int]) -> Runner:
     Raises Unavailable where children cannot be locked as far as the settings require.
     """
     check_controls(settings.sandbox_level(), available())
-    wanted = {
-        name: slots if settings.spares is None else min(slots, settings.spares) for name, slots in engines.items()
-    }
-    spares: dict[str | None, int] = {None: int(settings.spares != 0), **wanted}
+    most = settings.spares
+    spares: dict[str | None, int] = {None: int(most != 0)}
+    for name, slots in engines.items():
+        spares[name] = slots if most is None else min(slots, most)
     return Runner(settings.child_limits(), sandbox=settings.sandbox_level(), spares=spares)
 
 

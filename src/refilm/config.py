@@ -208,8 +208,8 @@ class Settings(BaseSettings):
         ge=0,
         le=64,
         description=(
-            "Child processes kept ready for edits, about 150 MB each, and one for probes; 0: each task waits for its "
-            "own, about 2 s; unset: as many as workers."
+            "Child processes kept ready for edits of each engine, about 150 MB each, at most one for each worker, and "
+            "one for probes; 0: each job waits for its own, about 2 s; unset: one for each worker."
         ),
     )
     edit_memory_bytes: int = Field(

@@ -249,7 +249,7 @@ def test_a_real_servers_queue_forgets(tmp_path) -> None:
     """The durable engine's own rows of a finished task go with its record."""
     from refilm.bootstrap import build
 
-    server = build(Settings(data=tmp_path / "data", workers=1))
+    server = build(Settings(data=tmp_path / "data", workers=1, spares=0))
     try:
         server.start()
         caller = server.accounts.authenticate(server.accounts.create_key("ann"))

@@ -38,7 +38,7 @@ class House:
     def __init__(self, data: Path, *, odd: bool = True, **settings: Any) -> None:
         self.data = data
         runner = Runner(command=(sys.executable, "-I", str(ODD_CHILD)), sandbox=Sandbox.OFF) if odd else None
-        self.server: Server = build(Settings(data=data, port=0, **settings), runner=runner)
+        self.server: Server = build(Settings(data=data, port=0, spares=0, **settings), runner=runner)
 
     def start(self) -> House:
         """Begin to work."""
