@@ -11,6 +11,7 @@ from refilm.bootstrap import build, open_accounts, signing_secret
 from refilm.config import Settings
 from refilm.errors import NotFound, Unavailable
 from refilm.net.policy import parse_allow
+from refilm.runner import lockdown
 from refilm.store.sqlite import SqliteStore
 
 
@@ -60,6 +61,28 @@ def test_a_missing_engine_is_told_at_the_start_and_nothing_stays_locked(tmp_path
         build(Settings(data=tmp_path, **wish))
 
     build(Settings(data=tmp_path)).close()
+
+
+def test_a_machine_that_cannot_lock_children_is_refused_unless_told_otherwise(tmp_path: Path, monkeypatch):
+    """Where the kernel lacks a control, `require` refuses to start and names the one setting; the others start."""
+    monkeypatch.setattr(lockdown, "_landlock_version", lambda: 0)
+
+    with pytest.raises(Unavailable, match=r"lacks: landlock.*REFILM_SANDBOX=best-effort"):
+        build(Settings(data=tmp_path, sandbox="require"))
+
+    for sandbox in ("best-effort", "off"):
+        build(Settings(data=tmp_path, sandbox=sandbox)).close()
+
+
+def test_children_are_kept_for_the_engines_that_work_here(tmp_path: Path):
+    """One child for each worker and one for probes; fewer where the settings say so; none for what is not done here."""
+    kept = []
+    for wish in ({"workers": 3}, {"workers": 3, "spares": 2}, {"workers": 0}, {"workers": 3, "spares": 0}):
+        server = build(Settings(data=tmp_path, **wish))
+        kept.append(server.runner._spares._wanted)
+        server.close()
+
+    assert kept == [{"effects": 3, None: 1}, {"effects": 2, None: 1}, {None: 1}, {"effects": 0, None: 0}]
 
 
 def test_a_foreign_schema_is_refused_and_nothing_stays_locked(tmp_path: Path):
