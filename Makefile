@@ -38,6 +38,7 @@ bench: $(STAMP)  ## tables against named peers; about 25 minutes, and a few with
 	$(RUN)/python bench/effects.py --rounds 1 $(BENCH)
 	$(RUN)/python bench/api.py
 	$(RUN)/python bench/quality.py $(BENCH)
+	$(RUN)/python bench/scale.py $(BENCH)
 
 # For instance `make campaign-r01_kill ARGS="--database postgres"`; campaigns/README.md lists them.
 campaign-%: $(STAMP)  ## a long reliability run; one line of verdict at its end

@@ -5,6 +5,7 @@ Looks into the rows and the files themselves, with the servers stopped, so that 
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 import time
 from collections import Counter
@@ -55,6 +56,15 @@ class Verdict:
         """A few examples of each thing that went wrong."""
         kinds = ("lost", "doubled", "stuck", "changed", "wrong", "orphans")
         return [f"  {kind}: {example}" for kind in kinds for example in getattr(self, kind)[:10]]
+
+
+def end_of(name: str, verdict: Verdict, told: str, data: Path, *, keep: bool) -> int:
+    """Print the verdict, remove the folder of a pass unless it shall be kept, and return the exit code."""
+    print(verdict.line(name, told))
+    print("\n".join(verdict.details()))
+    if verdict.passed() and not keep:
+        shutil.rmtree(data)
+    return 0 if verdict.passed() else 1
 
 
 def wait_until_settled(store: Store, seconds: float = SETTLE_SECONDS) -> None:

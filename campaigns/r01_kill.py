@@ -3,23 +3,24 @@
     python campaigns/r01_kill.py [--database sqlite|postgres] [--creates 10000] [--kills 400] [--seed 1] [--data DIR]
 
 With SQLite one `refilm serve` is killed; with PostgreSQL one of a server without workers and two workers. Ends with
-one line of verdict and exit code 0 for a pass. With --data the run can be broken off and resumed.
+one line of verdict and exit code 0 for a pass. With --data a run on SQLite can be broken off
+and resumed.
 """
 
 from __future__ import annotations
 
 import argparse
 import random
-import shutil
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from judge import Verdict, check_sqlite, judge, unfinished, wait_until_settled
-from place import Host, database, end
-from traffic import ROUTES, Journal, Target, Traffic
+from judge import Verdict, check_sqlite, end_of, judge, unfinished, wait_until_settled
+from place import Host, database, end, leave_nothing_behind
+from traffic import PROMPTS, ROUTES, Journal, Target, Traffic
 
 from refilm.bootstrap import open_assets, open_store
 from refilm.config import Settings
@@ -31,7 +32,9 @@ SILENT = {"REFILM_LOG_LEVEL": "error"}
 
 @dataclass
 class Wishes:
-    """What a run shall do. pauses: the least and the longest time between two kills, in seconds."""
+    """What a run shall do. pauses: the least and the longest time between two kills, in seconds.
+
+    prompts: with their shares of a hundred creates.  workers: tasks at a time, of the one server on SQLite."""
 
     kind: str
     creates: int
@@ -39,6 +42,8 @@ class Wishes:
     seed: int
     data: Path
     pauses: tuple[float, float] = (1.0, 5.0)
+    prompts: Sequence[tuple[str, float]] = PROMPTS
+    workers: int = 2
 
 
 def settings_of(kind: str, more: dict[str, str], data: Path) -> dict[str, str]:
@@ -64,14 +69,14 @@ def run(wishes: Wishes) -> tuple[Verdict, str]:
     """The whole campaign: the verdict, and what was done."""
     wishes.data.mkdir(parents=True, exist_ok=True)
     with database(wishes.kind) as (more, _):
-        settings = settings_of(wishes.kind, more, wishes.data)
+        settings = settings_of(wishes.kind, more, wishes.data) | {"REFILM_WORKERS": str(wishes.workers)}
         hosts = hosts_of(wishes.kind, settings, wishes.data)
         journal = Journal(wishes.data / "journal.jsonl")
         try:
             for host in hosts:
                 host.start()
             target = Target([hosts[0].url], hosts[0].new_key("campaign"))
-            traffic = Traffic(target, journal, wishes.data, wishes.seed)
+            traffic = Traffic(target, journal, wishes.data, wishes.seed, wishes.prompts)
             kills = disturb(wishes, hosts, traffic)
             return settle(wishes, hosts, journal, traffic, more, kills)
         finally:
@@ -128,6 +133,7 @@ def settle(
 
 
 def main() -> int:
+    leave_nothing_behind()
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--database", choices=("sqlite", "postgres"), default="sqlite")
     parser.add_argument("--creates", type=int, default=10_000)
@@ -137,11 +143,7 @@ def main() -> int:
     options = parser.parse_args()
     data = options.data or Path(tempfile.mkdtemp(prefix="refilm-r01-"))
     verdict, told = run(Wishes(options.database, options.creates, options.kills, options.seed, data))
-    print(verdict.line(f"R1 {options.database}", told))
-    print("\n".join(verdict.details()))
-    if options.data is None and verdict.passed():
-        shutil.rmtree(data)
-    return 0 if verdict.passed() else 1
+    return end_of(f"R1 {options.database}", verdict, told, data, keep=options.data is not None)
 
 
 if __name__ == "__main__":

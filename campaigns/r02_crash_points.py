@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import random
-import shutil
 import sys
 import tempfile
 import time
@@ -20,8 +19,8 @@ from pathlib import Path
 
 import httpx2
 from crashing import POINTS
-from judge import Verdict, check_sqlite, judge, wait_until_settled
-from place import Host, database, end
+from judge import Verdict, check_sqlite, end_of, judge, wait_until_settled
+from place import Host, database, end, leave_nothing_behind
 from traffic import ROUTES, TERMINAL, Journal, Target, Traffic
 
 from refilm.bootstrap import open_assets, open_store
@@ -175,6 +174,7 @@ class Visitor:
 
 
 def main() -> int:
+    leave_nothing_behind()
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--database", choices=("sqlite", "postgres"), default="sqlite")
     parser.add_argument("--rounds", type=int, default=20)
@@ -185,11 +185,7 @@ def main() -> int:
     data = options.data or Path(tempfile.mkdtemp(prefix="refilm-r02-"))
     points = tuple(random.Random(options.seed).sample(POINTS, options.points))
     verdict, told = run(Wishes(options.database, options.rounds, options.seed, data, points))
-    print(verdict.line(f"R2 {options.database}", told))
-    print("\n".join(verdict.details()))
-    if options.data is None and verdict.passed():
-        shutil.rmtree(data)
-    return 0 if verdict.passed() else 1
+    return end_of(f"R2 {options.database}", verdict, told, data, keep=options.data is not None)
 
 
 if __name__ == "__main__":

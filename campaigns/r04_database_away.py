@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import argparse
 import random
-import shutil
 import sys
 import tempfile
 import time
 from pathlib import Path
 
-from judge import Verdict
-from place import Database, database, end
+from judge import Verdict, end_of
+from place import Database, database, end, leave_nothing_behind
 from r01_kill import Wishes, hosts_of, settings_of, settle
 from traffic import Journal, Target, Traffic
 
@@ -64,6 +63,7 @@ def disturb(seed: int, server: Database, traffic: Traffic, journal: Journal, cre
 
 
 def main() -> int:
+    leave_nothing_behind()
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--creates", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=1)
@@ -71,11 +71,7 @@ def main() -> int:
     options = parser.parse_args()
     data = options.data or Path(tempfile.mkdtemp(prefix="refilm-r04-"))
     verdict, told = run(options.creates, options.seed, data)
-    print(verdict.line("R4 postgres", told))
-    print("\n".join(verdict.details()))
-    if options.data is None and verdict.passed():
-        shutil.rmtree(data)
-    return 0 if verdict.passed() else 1
+    return end_of("R4 postgres", verdict, told, data, keep=options.data is not None)
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ from pathlib import Path
 
 import httpx2
 from judge import Verdict, check_sqlite, judge, unfinished, wait_until_settled
-from place import Host, end
+from place import Host, end, leave_nothing_behind
 from traffic import ROUTES, Journal, Target, Traffic
 
 from refilm.bootstrap import open_assets, open_store
@@ -141,6 +141,7 @@ def finish(host: Host, traffic: Traffic, journal: Journal, wrong: list[str]) -> 
 
 
 def main() -> int:
+    leave_nothing_behind()
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--cycles", type=int, default=20)
     parser.add_argument("--seed", type=int, default=1)

@@ -4,14 +4,13 @@
 
 Between the SDK and the server stands a proxy that swallows the first answer of one half of the creates, and the first
 two of the other half: all that the SDK sends before it gives up is three. The account's credits are counted, so that
-a second task would also be paid for. Ends with one line of verdict and exit code 0 for a pass. With --data the run can
-be broken off and resumed.
+a second task would also be paid for. Ends with one line of verdict and exit code 0 for a pass. With --data a run
+on SQLite can be broken off and resumed.
 """
 
 from __future__ import annotations
 
 import argparse
-import shutil
 import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
@@ -22,8 +21,8 @@ import httpx2
 from api_client import ApiClient
 from books import count_credits, unbalanced
 from cutting_proxy import CuttingProxy
-from judge import Verdict, judge, wait_until_settled
-from place import Host, database, end
+from judge import Verdict, end_of, judge, wait_until_settled
+from place import Host, database, end, leave_nothing_behind
 from runwayml import RunwayML
 from traffic import Journal
 
@@ -62,6 +61,8 @@ def run(wishes: Wishes) -> tuple[Verdict, str]:
     with database(wishes.kind) as (more, _):
         given = Settings(data=wishes.data / "host", database_url=more.get("REFILM_DATABASE_URL"))
         host = Host(given.data, SETTINGS | more)
+        if wishes.kind == "postgres":  # its database went with the run that was broken off
+            (wishes.data / "journal.jsonl").unlink(missing_ok=True)
         journal = Journal(wishes.data / "journal.jsonl")
         try:
             host.start()
@@ -72,7 +73,6 @@ def run(wishes: Wishes) -> tuple[Verdict, str]:
             verdict = settle(given, host, journal)
         finally:
             end([host])
-            journal.close()
     return verdict, f"{cut} answers cut, seed {wishes.seed}"
 
 
@@ -124,6 +124,7 @@ def settle(given: Settings, host: Host, journal: Journal) -> Verdict:
 
 
 def main() -> int:
+    leave_nothing_behind()
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--database", choices=("sqlite", "postgres"), default="sqlite")
     parser.add_argument("--creates", type=int, default=1000)
@@ -132,11 +133,7 @@ def main() -> int:
     options = parser.parse_args()
     data = options.data or Path(tempfile.mkdtemp(prefix="refilm-r06-"))
     verdict, told = run(Wishes(options.database, options.creates, options.seed, data))
-    print(verdict.line(f"R6 {options.database}", told))
-    print("\n".join(verdict.details()))
-    if options.data is None and verdict.passed():
-        shutil.rmtree(data)
-    return 0 if verdict.passed() else 1
+    return end_of(f"R6 {options.database}", verdict, told, data, keep=options.data is not None)
 
 
 if __name__ == "__main__":

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import argparse
 import random
-import shutil
 import sys
 import tempfile
 import time
 from pathlib import Path
 
-from judge import Verdict, check_sqlite, judge, unfinished, wait_until_settled
-from place import Host, end
+from judge import Verdict, check_sqlite, end_of, judge, unfinished, wait_until_settled
+from place import Host, end, leave_nothing_behind
 from traffic import ROUTES, Journal, Target, Traffic
 
 from refilm.bootstrap import open_assets, open_store
@@ -85,6 +84,7 @@ def finish(host: Host, traffic: Traffic, journal: Journal) -> Verdict:
 
 
 def main() -> int:
+    leave_nothing_behind()
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--steps", type=int, default=40)
     parser.add_argument("--seed", type=int, default=1)
@@ -92,11 +92,7 @@ def main() -> int:
     options = parser.parse_args()
     data = options.data or Path(tempfile.mkdtemp(prefix="refilm-r19-"))
     verdict, told = run(options.steps, options.seed, data)
-    print(verdict.line("R19 sqlite", told))
-    print("\n".join(verdict.details()))
-    if options.data is None and verdict.passed():
-        shutil.rmtree(data)
-    return 0 if verdict.passed() else 1
+    return end_of("R19 sqlite", verdict, told, data, keep=options.data is not None)
 
 
 if __name__ == "__main__":

@@ -4,8 +4,8 @@
 
 Every DELETE is answered 204 and the task is unknown from then on; a cancelled one has no output and costs nothing, and
 its work stops within five seconds: most tasks would last a minute, and no child process grows older than the last
-moment of a DELETE and those seconds. Ends with one line of verdict and exit code 0 for a pass. With --data the run can
-be broken off and resumed.
+moment of a DELETE and those seconds. Ends with one line of verdict and exit code 0 for a pass. With --data a run
+on SQLite can be broken off and resumed.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import random
-import shutil
 import sys
 import tempfile
 import threading
@@ -27,8 +26,8 @@ import httpx2
 import psutil
 from api_client import ApiClient
 from books import count_credits, unbalanced
-from judge import Verdict, judge, wait_until_settled
-from place import Host, database, end
+from judge import Verdict, end_of, judge, wait_until_settled
+from place import Host, database, end, leave_nothing_behind
 from traffic import TERMINAL, Journal, begin
 
 from refilm.assets.local import LocalAssets
@@ -149,6 +148,8 @@ def run(wishes: Wishes) -> tuple[Verdict, str]:
     with database(wishes.kind) as (more, _):
         given = Settings(data=wishes.data / "host", database_url=more.get("REFILM_DATABASE_URL"))
         host = Host(given.data, SETTINGS | more)
+        if wishes.kind == "postgres":  # its database went with the run that was broken off
+            (wishes.data / "journal.jsonl").unlink(missing_ok=True)
         journal = Journal(wishes.data / "journal.jsonl")
         try:
             host.start()
@@ -158,7 +159,6 @@ def run(wishes: Wishes) -> tuple[Verdict, str]:
             verdict = settle(given, host, journal, seen)
         finally:
             end([host])
-            journal.close()
     found = ", ".join(f"{count} {status}" for status, count in sorted(seen.before.items()))
     told = f"deleted when {found}; oldest child {seen.oldest_child:.1f} s of {LATEST + SECONDS_TO_STOP:.1f}"
     return verdict, f"{told}; seed {wishes.seed}"
@@ -193,6 +193,7 @@ def settle(given: Settings, host: Host, journal: Journal, seen: Seen) -> Verdict
 
 
 def main() -> int:
+    leave_nothing_behind()
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--database", choices=("sqlite", "postgres"), default="sqlite")
     parser.add_argument("--cancels", type=int, default=5000)
@@ -201,11 +202,7 @@ def main() -> int:
     options = parser.parse_args()
     data = options.data or Path(tempfile.mkdtemp(prefix="refilm-r20-"))
     verdict, told = run(Wishes(options.database, options.cancels, options.seed, data))
-    print(verdict.line(f"R20 {options.database}", told))
-    print("\n".join(verdict.details()))
-    if options.data is None and verdict.passed():
-        shutil.rmtree(data)
-    return 0 if verdict.passed() else 1
+    return end_of(f"R20 {options.database}", verdict, told, data, keep=options.data is not None)
 
 
 if __name__ == "__main__":

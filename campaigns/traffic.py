@@ -30,6 +30,8 @@ REAL_PROMPT = "Make it black and white"
 ROUTES = '{"gen4_aleph": "campaign", "aleph2": "effects"}'
 #: How long a client waits before it tries again, in seconds.
 PAUSE = 0.2
+#: Between two polls of one watcher, in seconds.
+POLL_PAUSE = 0.1
 
 
 def begin(work: Callable[[], None]) -> threading.Thread:
@@ -40,7 +42,7 @@ def begin(work: Callable[[], None]) -> threading.Thread:
 
 
 class Journal:
-    """What clients were told, one line each, flushed at once."""
+    """What clients were told, one line each, in the file at once."""
 
     def __init__(self, path: Path) -> None:
         self.ids: dict[str, str] = {}
@@ -48,19 +50,15 @@ class Journal:
             for line in path.read_text().splitlines():
                 told = json.loads(line)
                 self.ids[told["key"]] = told["id"]
-        self._file = path.open("a")
+        self._path = path
         self._lock = threading.Lock()
 
     def accepted(self, key: str, task_id: str) -> None:
         """A create was answered."""
         with self._lock:
             self.ids[key] = task_id
-            self._file.write(json.dumps({"key": key, "id": task_id}) + "\n")
-            self._file.flush()
-
-    def close(self) -> None:
-        """Nothing more will be told."""
-        self._file.close()
+            with self._path.open("a") as file:
+                file.write(json.dumps({"key": key, "id": task_id}) + "\n")
 
 
 @dataclass
@@ -168,7 +166,7 @@ class Traffic:
 
     def _poll(self, chance: random.Random) -> None:
         with httpx2.Client(trust_env=False, timeout=20) as client:
-            while not self._stop.wait(0.02):
+            while not self._stop.wait(POLL_PAUSE):
                 ids = list(self._journal.ids.values())
                 if ids:
                     self._look(client, chance.choice(self._target.urls), chance.choice(ids))

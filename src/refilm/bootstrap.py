@@ -543,15 +543,7 @@ def assemble(
         store, assets, signer, probe_with(runner), now, path="/uploads", rules=upload_rules(settings), room=room
     )
     intake = Intake(store, assets, fetcher, settings.limits, uri_limits(settings), now, uploads.collect, room)
-    terms = Terms(
-        settings.engine_for,
-        settings.limits,
-        settings.prices,
-        settings.output_url_seconds,
-        settings.tier,
-        settings.max_waiting_tasks,
-    )
-    service = Service(store, assets, admission, intake, signer, terms, now, room)
+    service = Service(store, assets, admission, intake, signer, terms_of(settings), now, room)
     workflow = Workflow(
         service,
         store,
@@ -578,6 +570,18 @@ def assemble(
     sweeper = Sweeper(store, assets, queue.forget, keep_rules(settings), now)
     return Process(
         settings, store, queue, fleet, admission, service, workflow, uploads, sweeper, fetcher, runner, room, lock, lent
+    )
+
+
+def terms_of(settings: Settings) -> Terms:
+    """What the operator decided about tasks."""
+    return Terms(
+        settings.engine_for,
+        settings.limits,
+        settings.prices,
+        settings.output_url_seconds,
+        settings.tier,
+        settings.max_waiting_tasks,
     )
 
 

@@ -15,7 +15,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from refilm.errors import Unavailable
+from refilm.errors import RefilmError
 from refilm.queue import Work
 from refilm.store.base import Store
 from refilm.store.sql import Transaction
@@ -157,7 +157,7 @@ class Fleet:
         self._leaving = True
         try:
             self._beat()
-        except Unavailable as away:
+        except RefilmError as away:
             logger.warning("the others hear later that this worker leaves: %s", away)
 
     def close(self) -> None:
@@ -167,14 +167,14 @@ class Fleet:
             self._thread.join()
         try:
             self._store.write(lambda tx: tx.workers.remove(self._own_id)).result()
-        except Unavailable as away:
+        except RefilmError as away:
             logger.warning("the row of this worker stays until it is swept: %s", away)
 
     def _loop(self) -> None:
         while True:
             try:
                 self.turn()
-            except Unavailable as away:
+            except RefilmError as away:
                 logger.warning("no beat: %s", away)
             except Exception:
                 logger.exception("a turn of the fleet failed")

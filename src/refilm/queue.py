@@ -126,8 +126,19 @@ def once(work: Callable[[], T]) -> Callable[[], T]:
     return kept
 
 
+def log_through_ours() -> None:
+    """Let the durable engine log as everybody here does, and not by a handler of its own on standard error.
+
+    It makes one when it finds none, keeps it for the whole process, and passes nothing on.
+    """
+    told = logging.getLogger("dbos")
+    told.handlers[:] = [logging.NullHandler()]
+    told.propagate = True
+
+
 def make_tables(engine: sa.Engine) -> None:
     """Make the durable engine's tables, or bring them up to date. A queue that runs does so too, if it may."""
+    log_through_ours()
     DBOS.migrate(engine.url.render_as_string(hide_password=False))
 
 
@@ -179,6 +190,14 @@ class Queue:
                 "There is one server in this process already, and there can be no second: close it first."
             )
         self._running = True
+        try:
+            self._launch(body)
+        except BaseException:
+            self.close()
+            raise
+
+    def _launch(self, body: Callable[[str, Step], None]) -> None:
+        log_through_ours()
         engine = DBOS(
             config={
                 "name": "refilm",

@@ -24,7 +24,7 @@ MARK = 16 * MEGABYTE
 def disk(tmp_path: Path) -> Iterator[SmallDisk]:
     """A file system of 64 MB."""
     if not SmallDisk.possible():
-        pytest.skip("mounting a small file system needs root")
+        pytest.skip("mounting a small file system is not permitted here")
     with SmallDisk(tmp_path / "disk", 64 * MEGABYTE) as disk:
         yield disk
 

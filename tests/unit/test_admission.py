@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 import pytest
 import sqlalchemy as sa
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from refilm.admission import LOWER_SHARE, Admission, Floor, Line, decide
@@ -69,6 +69,7 @@ def by_pool(lane: Lane) -> str:
     return POOLS[lane.engine]
 
 
+@settings(deadline=None)
 @given(waiting=crowds, active=floors, caps=caps, windows=windows)
 def test_caps_and_windows_hold(waiting, active, caps, windows):
     """Nothing is admitted twice, beyond an account's cap for a model, or beyond the window of its pool."""
@@ -85,6 +86,7 @@ def test_caps_and_windows_hold(waiting, active, caps, windows):
     assert all(now[group] >= before[group] for group in before)
 
 
+@settings(deadline=None)
 @given(waiting=crowds, active=floors, caps=caps, windows=windows)
 def test_within_a_lane_the_oldest_go_first(waiting, active, caps, windows):
     """No task is admitted while an older one of the same account, model, engine and priority is left behind."""
@@ -96,6 +98,7 @@ def test_within_a_lane_the_oldest_go_first(waiting, active, caps, windows):
             assert (taken.created_at, taken.id) < (other.created_at, other.id)
 
 
+@settings(deadline=None)
 @given(waiting=crowds, active=floors, caps=caps, windows=windows)
 def test_no_room_is_wasted(waiting, active, caps, windows):
     """Where a pool has room left, whoever still waits for it is at a cap."""
@@ -107,6 +110,7 @@ def test_no_room_is_wasted(waiting, active, caps, windows):
             assert used[by_model(task.lane)] >= caps[task.lane.account]
 
 
+@settings(deadline=None)
 @given(waiting=crowds, active=floors, caps=caps, windows=windows, seed=st.randoms())
 def test_the_order_of_asking_does_not_matter(waiting, active, caps, windows, seed):
     """A decision depends on what waits, not on the order in which it was listed."""
@@ -116,6 +120,7 @@ def test_the_order_of_asking_does_not_matter(waiting, active, caps, windows, see
     assert decided(shuffled, active, caps, windows) == decided(waiting, active, caps, windows)
 
 
+@settings(deadline=None)
 @given(waiting=crowds, active=floors, window=st.integers(1, 12))
 def test_the_more_urgent_go_first_but_for_the_share_of_the_others(waiting, active, window):
     """Who is admitted before a more urgent task finds fewer than their share of the less urgent at work."""
@@ -130,6 +135,7 @@ def test_the_more_urgent_go_first_but_for_the_share_of_the_others(waiting, activ
             assert less < max(1, window // LOWER_SHARE)
 
 
+@settings(deadline=None)
 @given(
     window=st.integers(1, 12),
     count=st.integers(1, 8),

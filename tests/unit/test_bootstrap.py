@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import stat
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from refilm.bootstrap import build, open_accounts, signing_secret
+from refilm.bootstrap import build, build_worker, open_accounts, pool_of_task, pools_of, signing_secret
 from refilm.config import Settings
+from refilm.engines.registry import Registry
 from refilm.errors import NotFound, Unavailable
 from refilm.net.policy import parse_allow
 from refilm.runner import lockdown
@@ -49,6 +52,57 @@ def test_a_second_server_on_the_folder_is_refused_until_the_first_is_closed(tmp_
     first.close()
 
     build(Settings(data=tmp_path)).close()
+
+
+@pytest.mark.parametrize(
+    ("wish", "sentence"),
+    [
+        ({}, "an SQLite file belongs to one process"),
+        ({"database_url": "postgresql://h/d"}, "assets that it shares"),
+        ({"database_url": "postgresql://h/d", "assets_url": "file:///tmp/a", "workers": 0}, "at least 1"),
+    ],
+)
+def test_a_worker_that_could_share_nothing_is_refused(tmp_path: Path, wish: dict[str, Any], sentence: str):
+    """Why, and what to do instead; nothing is made or touched before."""
+    with pytest.raises(Unavailable, match=sentence):
+        build_worker(Settings(data=tmp_path / "data", **wish))
+
+    assert not (tmp_path / "data").exists()
+
+
+def test_a_server_that_shares_rows_but_no_assets_says_so(
+    tmp_path: Path, postgres_url: str, caplog: pytest.LogCaptureFixture
+):
+    """It works, and warns that no other machine can help it."""
+    build(Settings(data=tmp_path, database_url=postgres_url)).close()
+
+    assert "set assets_url to share them" in caplog.text
+
+
+def test_many_servers_share_a_database_and_none_is_called_like_another(tmp_path: Path, postgres_url: str):
+    """Also on one machine and with one data folder; what each leaves behind when it ends is nothing."""
+    settings = Settings(data=tmp_path, database_url=postgres_url, assets_url=(tmp_path / "assets").as_uri())
+    servers = [build(settings), build(settings), build_worker(settings)]
+    names = {server.queue.executor_id for server in servers}
+    for server in servers:
+        server.close()
+
+    assert len(names) == 3
+    assert list((tmp_path / "workers").iterdir()) == []
+
+
+def test_an_engine_belongs_to_the_pool_of_its_devices(monkeypatch: pytest.MonkeyPatch):
+    """GPUs and servers behind us have workers of their own; what is not installed any more fails where all can see."""
+    registry = Registry()
+    find = pool_of_task(registry)
+    engine = registry.get("effects")
+
+    assert pools_of(Settings(), registry) == ["cpu"]
+    assert pools_of(Settings(pools="gpu,relay"), registry) == ["gpu", "relay"]
+    assert (find("effects"), find("no such engine")) == ("cpu", "cpu")
+    for device, pool in (("cuda", "gpu"), ("remote", "relay")):
+        monkeypatch.setattr(engine, "capabilities", replace(engine.capabilities, devices=("cpu", device)))
+        assert pools_of(Settings(), registry) == [pool]
 
 
 @pytest.mark.parametrize(

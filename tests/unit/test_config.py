@@ -226,3 +226,17 @@ def test_tiers_that_mean_nothing_are_refused(wrong):
     """An unknown default, two defaults at once, a cap of nothing and a misspelt word stop the start."""
     with pytest.raises(ValidationError):
         Settings(**wrong)
+
+
+def test_a_worker_must_beat_before_it_counts_as_dead():
+    """A beat that is late once is no death."""
+    with pytest.raises(ValidationError, match="at least three times beat_seconds"):
+        Settings(beat_seconds=5, dead_seconds=14)
+
+    assert Settings(beat_seconds=0.5, dead_seconds=1.5).dead_seconds == 1.5
+
+
+def test_a_pool_that_nobody_knows_is_refused():
+    """There are three."""
+    with pytest.raises(ValidationError, match="cpu"):
+        Settings(pools="cpu,tpu")

@@ -19,16 +19,15 @@ import av
 from av.video.codeccontext import VideoCodecContext
 from av.video.reformatter import ColorRange, Interpolation, VideoReformatter
 
-from refilm.errors import BadOutput
 from refilm.media import colour
 from refilm.media.audio import NO_AUDIO
 from refilm.media.descriptor import Descriptor
 from refilm.media.frame import Frame, new_frame
-from refilm.media.geometry import Size, check_even
+from refilm.media.geometry import Size
 from refilm.media.transcode import SoundCourse
 from refilm.media.upright import SCALING
 from refilm.media.wave_sound import WaveSound
-from refilm.media.written import NO_PICTURE, Written, writing_errors
+from refilm.media.written import Taken, Written, writing_errors
 
 TIMING_NAME, SOUND_NAME = "timing.json", "audio.wav"
 
@@ -57,14 +56,12 @@ class PictureWriter:
         sound_course: SoundCourse | None = None,
     ) -> None:
         """As for ClipWriter.  frame_rate: told beside the times.  threads: the file's bytes do not depend on them."""
-        check_even(size)
+        self._taken = Taken(size, time_base, frame_rate)
         self._output = output
         os.ftruncate(output.fileno(), 0)
         self._size, self._matrix = size, matrix
         self._time_base, self._frame_rate = time_base, frame_rate
-        self._usual_duration = max(1, round(1 / (frame_rate * time_base)))
         self._times: list[int] = []
-        self._end = 0  # where the last picture ends, in pts
         self._stored = 0
         self._scaler = VideoReformatter()
         self._encoder = _png_encoder(size, time_base, threads)
@@ -78,29 +75,25 @@ class PictureWriter:
     def write(self, frame: Frame) -> None:
         """Encode one frame. Frames come in the order of their pts, which must rise.
 
-        Raises ValueError for a frame of another size, BadOutput where the encoder fails, StorageFull on a full disk.
+        Raises ValueError as `Taken.take` does, BadOutput where the encoder fails, StorageFull on a full disk.
         """
-        if frame.size != self._size:
-            raise ValueError(f"a frame of {frame.size} cannot go among pictures of {self._size}")
+        self._taken.take(frame)
         picture = self._rgb(frame.picture)
         picture.pts, picture.time_base = len(self._times), self._time_base
         self._times.append(frame.pts)
-        self._end = max(self._end, frame.pts + (frame.duration or self._usual_duration))
         with writing_errors():
             self._store(self._encoder.encode(picture))
 
     def finish(self) -> Written:
         """Write what is left, the sound, the times, and the zip's directory. Raises BadOutput without a frame."""
-        if not self._times:
-            raise BadOutput(NO_PICTURE)
+        seconds = self._taken.seconds
         with writing_errors():
             self._store(self._encoder.encode(None))
             audio = self._write_sound()
             self._zip.writestr(_entry(TIMING_NAME), self._timing(audio))
             self._zip.close()
-        seconds = (self._end - self._times[0]) * self._time_base
         return Written(
-            len(self._times),
+            self._taken.count,
             audio,
             os.fstat(self._output.fileno()).st_size,
             encoder={"codec": "png", "bits": 8, "container": "zip"},
@@ -144,7 +137,7 @@ class PictureWriter:
             "size": list(self._size),
             "colour": f"RGB, full range, from BT.{self._matrix} YUV",
             "sound": SOUND_NAME if audio["codec"] else None,
-            "end": float(self._end * self._time_base),
+            "end": float(self._taken.end * self._time_base),
         }
         lines = ",\n".join(self._frame_lines())
         return json.dumps(told, indent=1)[:-2] + f',\n "frames": [\n{lines}\n ]\n}}\n'

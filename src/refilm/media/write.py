@@ -17,16 +17,15 @@ from av.video.reformatter import ColorRange, VideoReformatter
 from av.video.stream import VideoStream
 
 from refilm.domain.edit import OutputFormat
-from refilm.errors import BadOutput
 from refilm.media import colour
 from refilm.media.audio import NO_AUDIO, AudioTrack
 from refilm.media.coding import Coding, coding_for
 from refilm.media.descriptor import Descriptor
 from refilm.media.frame import Frame, new_frame
-from refilm.media.geometry import Size, check_even
+from refilm.media.geometry import Size
 from refilm.media.transcode import SoundCourse
 from refilm.media.upright import SCALING
-from refilm.media.written import NO_PICTURE, Written, writing_errors
+from refilm.media.written import Taken, Written, writing_errors
 
 #: Rates that steer the encoder; timestamps are exact whatever they are.
 _SLOWEST, _FASTEST = Fraction(1), Fraction(240)
@@ -56,18 +55,15 @@ class ClipWriter:
         audio_from: the clip whose sound goes along.  sound_course: what becomes of its time, None where nothing does.
         Raises InvalidAsset where the sound's clip cannot be read.
         """
-        check_even(size)
+        self._taken = Taken(size, time_base, frame_rate)
         self._output = output
         os.ftruncate(output.fileno(), 0)
         self._file = Descriptor(output)
         self._size = size
-        self._frames = 0
         self._first: tuple[int, int] | None = None  # pts and dts of the first packet
-        self._end = 0  # where the last picture ends, in pts
         self._held: av.Packet[Any] | None = None
-        self._usual_duration = max(1, round(1 / (frame_rate * time_base)))
         self._coding = coding = coding or coding_for(OutputFormat.MP4)
-        self._matrix, self._time_base = matrix, time_base
+        self._matrix = matrix
         self._scaler = VideoReformatter()
         self._container = av.open(
             self._file,
@@ -87,6 +83,8 @@ class ClipWriter:
         )
         self._stream: VideoStream = stream
         self._stream.codec_context.thread_count = self._threads = threads
+        # PyAV asks for threads within a picture; x264 then cuts it into slices, which takes longer and costs bytes.
+        self._stream.codec_context.thread_type = "FRAME"
         self._stream.codec_context.sample_aspect_ratio = Fraction(1)
         colour.flag_output(self._stream.codec_context, matrix)
         self._audio = AudioTrack(audio_from, self._container, sound_course) if audio_from is not None else None
@@ -98,22 +96,18 @@ class ClipWriter:
     def write(self, frame: Frame) -> None:
         """Encode one frame. Frames come in the order of their pts, which must rise.
 
-        Raises ValueError for a frame of another size, BadOutput where the encoder fails, StorageFull on a full disk.
+        Raises ValueError as `Taken.take` does, BadOutput where the encoder fails, StorageFull on a full disk.
         """
-        if frame.size != self._size:
-            raise ValueError(f"a frame of {frame.size} cannot go into a clip of {self._size}")
+        self._taken.take(frame)
         picture = self._prepared(frame.picture)
         picture.pict_type = PictureType.NONE  # else the encoder would repeat the source's choice of key frames
         picture.pts, picture.time_base = frame.pts, frame.time_base
-        self._end = max(self._end, frame.pts + (frame.duration or self._usual_duration))
         with writing_errors():
             self._mux(self._stream.encode(picture))
-        self._frames += 1
 
     def finish(self) -> Written:
         """Encode what is left, write the index to the front. Raises BadOutput where no frame was written."""
-        if self._frames == 0:
-            raise BadOutput(NO_PICTURE)
+        seconds = self._taken.seconds
         with writing_errors():
             self._mux(self._stream.encode(None))
             self._mux_last()
@@ -122,14 +116,13 @@ class ClipWriter:
             self._container.close()
         audio = self._audio.record if self._audio is not None else dict(NO_AUDIO)
         self._release()
-        begin, _ = self._first or (0, 0)
         return Written(
-            self._frames,
+            self._taken.count,
             audio,
             os.fstat(self._output.fileno()).st_size,
             notes=self._coding.notes,
             encoder={**self._coding.told, "threads": self._threads},
-            seconds=(self._end - begin) * self._time_base,
+            seconds=seconds,
         )
 
     def _prepared(self, picture: av.VideoFrame) -> av.VideoFrame:
@@ -171,7 +164,7 @@ class ClipWriter:
         if self._held is None or self._first is None:
             return
         first_pts, first_dts = self._first
-        shown, decoded = self._end - first_pts, (self._held.dts or 0) - first_dts
+        shown, decoded = self._taken.end - first_pts, (self._held.dts or 0) - first_dts
         self._held.duration = max(1, shown - decoded)
         self._mux_held(self._held)
         self._held = None

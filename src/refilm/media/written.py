@@ -1,4 +1,4 @@
-"""What every writer leaves behind, and what it raises where it cannot."""
+"""What every writer takes, what it leaves behind, and what it raises where it cannot."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from typing import Any
 import av
 
 from refilm.errors import BadOutput, StorageFull
+from refilm.media.frame import Frame
+from refilm.media.geometry import Size, check_even
 
 NO_PICTURE = "The edit produced no picture."
 
@@ -33,6 +35,40 @@ class Written:
     read: int = 0
     encoder: dict[str, Any] = field(default_factory=dict)
     seconds: Fraction = Fraction(0)
+
+
+class Taken:
+    """The frames that a writer has taken: all of one size, each shown after the one before it.
+
+    count: of them.  begin, end: of the time in which they are shown, in pts, nothing where there are none.
+    """
+
+    def __init__(self, size: Size, time_base: Fraction, frame_rate: Fraction) -> None:
+        """size: (width, height), even, else ValueError.  time_base: unit of pts.  frame_rate: average, frames/s."""
+        check_even(size)
+        self._size, self._time_base = size, time_base
+        self._usual_duration = max(1, round(1 / (frame_rate * time_base)))
+        self._latest: int | None = None
+        self.count = self.begin = self.end = 0
+
+    def take(self, frame: Frame) -> None:
+        """Count one more. Raises ValueError for a frame of another size or one that is shown no later than the last."""
+        if frame.size != self._size:
+            raise ValueError(f"a frame of {frame.size} cannot go among frames of {self._size}")
+        if self._latest is None:
+            self.begin = frame.pts
+        elif frame.pts <= self._latest:
+            raise ValueError(f"a frame shown at {frame.pts} cannot come after one shown at {self._latest}")
+        self._latest = frame.pts
+        self.count += 1
+        self.end = max(self.end, frame.pts + (frame.duration or self._usual_duration))
+
+    @property
+    def seconds(self) -> Fraction:
+        """From the beginning of the first picture to the end of the last. Raises BadOutput where there is none."""
+        if self.count == 0:
+            raise BadOutput(NO_PICTURE)
+        return (self.end - self.begin) * self._time_base
 
 
 @contextmanager

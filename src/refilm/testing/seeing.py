@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
+from refilm.media.container import audio_stream
+
 
 def decode_times(path: Path) -> list[Fraction]:
     """When each frame of the best video track is shown, in seconds of the file's clock, by decoding all of them."""
@@ -42,9 +44,9 @@ def _decoded(path: Path) -> Iterator[av.VideoFrame]:
 
 
 def audio_packets(path: Path) -> list[tuple[Fraction, bytes]]:
-    """Each sound packet's time in seconds and its bytes; empty where there is no sound."""
+    """Each packet of the default sound track: its time in seconds and its bytes; empty where there is no sound."""
     with av.open(str(path)) as container:
-        stream = container.streams.best("audio")
+        stream = audio_stream(container)
         if stream is None:
             return []
         packets: list[Any] = [packet for packet in container.demux(stream) if packet.size]

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from refilm.engines.effects.opencv import cv2
 from refilm.engines.effects.planes import Planes, copy
+from refilm.engines.effects.surfaces import settled
 
 #: Share of a picture's pixels whose gradient makes them edges, and how far an edge may be off to be the same one.
 _EDGE_SHARE, _EDGE_REACH = 0.08, 2
@@ -34,14 +35,19 @@ class Path:
 
 
 def find_paths(pictures: Sequence[Planes]) -> list[Path]:
-    """For each pair of neighbours the path of its pixels: DIS optical flow, certain where there and back agree."""
+    """For each pair of neighbours the path of its pixels: DIS optical flow, certain where there and back agree.
+
+    Over even surfaces it is that of their surroundings: flow by itself follows the noise there, and would count paint
+    that stands still on a clear sky as restless.
+    """
     finder = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     finder.setFinestScale(1)
     height, width = pictures[0].y.shape
     columns, rows = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
     found = []
     for before, after in itertools.pairwise(pictures):
-        back, forth = finder.calc(after.y, before.y, None), finder.calc(before.y, after.y, None)
+        back = settled(finder.calc(after.y, before.y, None), after.y)
+        forth = settled(finder.calc(before.y, after.y, None), before.y)
         x, y = columns + back[..., 0], rows + back[..., 1]
         there = np.dstack([cv2.remap(forth[..., k], x, y, cv2.INTER_LINEAR) for k in (0, 1)])
         inside = (x >= 0) & (y >= 0) & (x < width - 1) & (y < height - 1)

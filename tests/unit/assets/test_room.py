@@ -89,7 +89,7 @@ def test_a_disk_is_asked_once_a_second():
 def disk(tmp_path: Path) -> Iterator[SmallDisk]:
     """A file system of 16 MB."""
     if not SmallDisk.possible():
-        pytest.skip("mounting a small file system needs root")
+        pytest.skip("mounting a small file system is not permitted here")
     with SmallDisk(tmp_path / "disk", 16 * MEGABYTE) as disk:
         yield disk
 

@@ -145,3 +145,35 @@ def test_a_server_upgrades_its_own_file_and_no_shared_database(served: Settings,
         expected = "0001"
     with engine.connect() as connection:
         assert schema_of(connection).revision == expected
+
+
+def test_a_server_needs_no_right_to_change_the_schema(
+    refilm: Refilm, postgres_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    """After `db upgrade` by another role, one that may only read and write rows serves: it starts and admits work."""
+    monkeypatch.setenv("REFILM_DATABASE_URL", postgres_url)
+    monkeypatch.setenv("REFILM_DATA", str(tmp_path))
+    refilm("db", "upgrade")
+    engine = queue_engine(Settings())
+    name = f"server_{engine.url.database}"
+    with engine.begin() as connection:
+        connection.exec_driver_sql(f"CREATE ROLE {name} LOGIN PASSWORD 'secret'")
+        connection.exec_driver_sql("REVOKE CREATE ON SCHEMA public FROM PUBLIC")
+        connection.exec_driver_sql(f"GRANT USAGE ON SCHEMA public, dbos TO {name}")
+        for schema in ("public", "dbos"):
+            for right, what in (("SELECT, INSERT, UPDATE, DELETE", "TABLES"), ("USAGE, SELECT", "SEQUENCES")):
+                connection.exec_driver_sql(f"GRANT {right} ON ALL {what} IN SCHEMA {schema} TO {name}")
+    theirs = engine.url.set(drivername="postgresql", username=name, password="secret")
+    monkeypatch.setenv("REFILM_DATABASE_URL", theirs.render_as_string(hide_password=False))
+    try:
+        server = build(Settings())
+        server.start()
+        secret = server.accounts.create_key("ann")
+        assert server.accounts.authenticate(secret).account
+        assert server.service.readiness()["checks"]["database"] == "ok"
+        server.close()
+    finally:
+        with engine.begin() as connection:
+            connection.exec_driver_sql(f"DROP OWNED BY {name}")
+            connection.exec_driver_sql(f"DROP ROLE {name}")
+        engine.dispose()

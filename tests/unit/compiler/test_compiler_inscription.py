@@ -101,3 +101,12 @@ def test_any_words_are_written_or_refused(words: str) -> None:
     assert len(plan.steps) + len(plan.refused) == 1
     for step in plan.steps:
         assert not missing(str(step.parameters["words"]))
+
+
+def test_texts_at_several_times_are_several() -> None:
+    """Each text of a sentence keeps its words, its place and its time."""
+    plan = compile_prompt('write "First" at the top from 0 to 2 s and "Second" at the bottom from 2 s to 4 s')
+
+    told = [(step.parameters["words"], step.parameters["position"], step.span) for step in plan.steps]
+    assert told == [("First", "top", (0, 2)), ("Second", "bottom", (2, 4))]
+    assert plan.refused == ()

@@ -75,6 +75,9 @@ def test_other_numbers_are_no_times(prompt: str) -> None:
         ("watercolour until 3 s, cartoon from 3 s on", {("watercolour", (0, 3)), ("cartoon", (3, None))}),
         ("noir from 2 s to 4 s, black and white", {("noir", (2, 4)), ("black_and_white", None)}),
         ("black and white from 2 s to 4 s, noir", {("noir", None)}),
+        ("reverse, and black and white from 2 s to 4 s", {("reverse", None), ("black_and_white", (2, 4))}),
+        ("crop to a square and sepia from 2 s to 4 s", {("reframe", None), ("sepia", (2, 4))}),
+        ('write "A" from 0 s to 2 s and "B" from 2 s to 4 s', {("text", (0, 2)), ("text", (2, 4))}),
         ("前3秒黑白，5秒后下雪", {("black_and_white", (0, 3)), ("snow", (5, None))}),
         ("3 giây đầu đen trắng, sau đó tuyết rơi", {("black_and_white", (0, 3)), ("snow", (3, None))}),
         ("los primeros 3 segundos en sepia, luego nieve", {("sepia", (0, 3)), ("snow", (3, None))}),
@@ -102,6 +105,9 @@ def test_each_look_has_its_time(prompt: str, steps: set[tuple[str, Span | None]]
         ("sepia, but keep it unchanged after 4 s", "while “sepia” changes it"),
         ("from 2 s to 4 s sepia from 6 s to 8 s snow", "put a comma between them"),
         ("watercolour until 3 s, cartoon from 2 s on", "cannot be had together"),
+        ("from 2 s to 4 s, reverse and sepia", "the whole clip another course"),
+        ("reverse and sepia, from 2 s to 4 s", "the whole clip another course"),
+        ("make the first half black and white", "for the last 3 seconds"),
     ],
 )
 def test_times_that_cannot_be_are_refused(prompt: str, reason: str) -> None:

@@ -93,7 +93,56 @@ def test_a_fault_that_is_wished_for_is_a_look(prompt: str, signs: dict[str, int]
     assert plan.refused == ()
 
 
-@pytest.mark.parametrize("prompt", ["it's noisy", "the footage is noisy", "it's overexposed and noisy"])
+@pytest.mark.parametrize(
+    ("prompt", "signs"),
+    [
+        ("video bị dư sáng", {"brightness": -1}),
+        ("video bị tối", {"brightness": 1}),
+        ("video này tối quá", {"brightness": 1}),
+        ("cảnh quay thiếu sáng", {"brightness": 1}),
+        ("hình bị mờ", {"sharpen": 1}),
+        ("video bị rung", {"stabilise": 1}),
+        ("video bị ngả vàng", {"cool": 1}),
+        ("làm cho nó thiếu sáng", {"brightness": -1}),
+        ("làm mờ video", {"blur": 1}),
+        ("画面过曝", {"brightness": -1}),
+        ("曝光不足", {"brightness": 1}),
+        ("太暗了", {"brightness": 1}),
+        ("颜色太淡", {"saturation": 1}),
+        ("画面有点模糊", {"sharpen": 1}),
+        ("画面偏黄", {"cool": 1}),
+        ("让画面过曝", {"brightness": 1}),
+        ("模糊一点", {"blur": 1}),
+        ("el video está sobreexpuesto", {"brightness": -1}),
+        ("está muy oscuro", {"brightness": 1}),
+        ("demasiado claro", {"brightness": -1}),
+        ("los colores son chillones", {"saturation": -1}),
+        ("la imagen está borrosa", {"sharpen": 1}),
+        ("está muy amarillo", {"cool": 1}),
+        ("la cámara tiembla", {"stabilise": 1}),
+        ("hazlo sobreexpuesto", {"brightness": 1}),
+        ("más oscuro", {"brightness": -1}),
+    ],
+)
+def test_faults_are_told_in_every_language(prompt: str, signs: dict[str, int]) -> None:
+    """In Vietnamese, Chinese and Spanish too a fault told of the clip is mended, and one asked for is made."""
+    plan = compile_prompt(prompt)
+
+    assert directions(plan) == signs
+    assert plan.refused == ()
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "it's noisy",
+        "the footage is noisy",
+        "it's overexposed and noisy",
+        "video bị nhiễu",
+        "噪点太多",
+        "tiene mucho ruido",
+    ],
+)
 def test_a_fault_that_cannot_be_mended_is_refused(prompt: str) -> None:
     """Noise that somebody complains of is not answered with grain."""
     plan = compile_prompt(prompt)

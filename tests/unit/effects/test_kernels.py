@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 
+from refilm.engines.effects.drift import corners
 from refilm.engines.effects.kernels import draw, drift, finish, flakes, lens, paint, patches, streaks, table, tape, warm
 from refilm.engines.effects.kernels.kernel import Kernel
 from refilm.engines.effects.kernels.lanes import distance_of_five
@@ -145,7 +146,7 @@ def test_look_up(more):
     w, h = 5, 4
     y, u, v = wide(plane(2 * h, 2 * w), more), wide(plane(h, w), more), wide(plane(h, w), more)
     luma = RANDOM.integers(0, 256, (128, 128, 256)).astype(np.uint8)
-    chroma = RANDOM.integers(0, 256, (128, 128, 64, 2)).astype(np.uint8)
+    chroma = RANDOM.integers(0, 65536, (128, 128, 64)).astype(np.uint16)
     oy, ou, ov = np.empty((2 * h, 2 * w), np.uint8), np.empty((h, w), np.uint8), np.empty((h, w), np.uint8)
 
     (fy, sy), (fu, su), (fv, sv) = flat(y), flat(u), flat(v)
@@ -160,20 +161,22 @@ def test_look_up(more):
             a, b = min(255, int(u[j, i]) + odd) >> 1, min(255, int(v[j, i]) + odd) >> 1
             block = y[2 * j : 2 * j + 2, 2 * i : 2 * i + 2]
             assert (oy[2 * j : 2 * j + 2, 2 * i : 2 * i + 2] == luma[a, b][block]).all()
-            assert (ou[j, i], ov[j, i]) == tuple(chroma[a, b, int(block.astype(int).sum()) >> 4])
+            entry = int(chroma[a, b, int(block.astype(int).sum()) >> 4])
+            assert (ou[j, i], ov[j, i]) == (entry & 255, entry >> 8)
 
 
 def test_fill_interpolates_the_grid():
     """The full table is the grid, interpolated in all three directions and rounded."""
     grid = RANDOM.uniform(20, 230, (33, 33, 65, 3)).astype(np.float32)
-    luma, chroma = np.empty((128, 128, 256), np.uint8), np.empty((128, 128, 64, 2), np.uint8)
+    luma, chroma = np.empty((128, 128, 256), np.uint8), np.empty((128, 128, 64), np.uint16)
 
     table.fill(grid.reshape(-1), luma.reshape(-1), chroma.reshape(-1))
 
     for a, b, y in RANDOM.integers(0, (128, 128, 256), (200, 3)):
         assert abs(luma[a, b, y] - _trilinear(grid[..., 0], 2 * a / 8, 2 * b / 8, y / 4)) <= 0.51
     for a, b, q in RANDOM.integers(0, (128, 128, 64), (200, 3)):
-        assert abs(chroma[a, b, q, 1] - _trilinear(grid[..., 2], 2 * a / 8, 2 * b / 8, (4 * q + 1.5) / 4)) <= 0.51
+        u, v = (_trilinear(grid[..., k], 2 * a / 8, 2 * b / 8, (4 * q + 1.5) / 4) for k in (1, 2))
+        assert max(abs((chroma[a, b, q] & 255) - u), abs((chroma[a, b, q] >> 8) - v)) <= 0.51
 
 
 def _trilinear(grid, *place):
@@ -315,6 +318,19 @@ def test_pigment_ink_and_outline():
     assert lines.tolist() == [255, 255, 0, 255]
 
 
+def test_mix_rounds_each_part_exactly():
+    """All pairs of a level and a share: each part is its product over 255, rounded."""
+    levels, shares = (each.astype(np.uint8).reshape(-1) for each in np.mgrid[0:256, 0:256])
+    out = np.empty_like(levels)
+
+    for first, second in ((levels, np.zeros_like(levels)), (np.zeros_like(levels), levels), (levels, levels[::-1])):
+        first, second = np.ascontiguousarray(first), np.ascontiguousarray(second)
+        paint.mix(first, second, shares, out, out.size)
+
+        parts = [first.astype(int) * (255 - shares.astype(int)), second.astype(int) * shares]
+        assert (out == sum((2 * part + 255) // 510 for part in parts)).all()
+
+
 def test_kernel_loads_once():
     """A kernel is compiled once, and calling it does not compile again."""
     kernel = Kernel("float, float32[]", _fill)
@@ -365,7 +381,7 @@ def test_hatch_gates_by_tone_and_keeps_its_share():
     ink[0] = 0
     places = np.zeros(4 * w * 2, np.int16)
     tile = np.full(16, 0x808080, np.uint32)
-    layers = np.array([170, 1000, 200, 1024, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0], np.int32)
+    layers = np.array([170, 100, 200, 1024, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0], np.int32)
     old, new, kept = plane(h, w), np.empty((h, w), np.uint8), np.empty((h, w), np.uint8)
 
     for target, share in ((new, 256), (kept, 0)):
@@ -391,7 +407,7 @@ def test_hatching_lies_where_it_has_drifted_to():
     tone, paper = np.full(w * h, 40, np.uint8), np.full(w * h, 255, np.uint8)
     places = np.zeros((4, 1, w), np.int16)
     places[2] = 16 * 2
-    layers = np.array([170, 1000, 200, 1024, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0], np.int32)
+    layers = np.array([170, 100, 200, 1024, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0], np.int32)
     rows = []
 
     for weight in (256, 0, 128):
@@ -430,13 +446,16 @@ def test_strew_reads_the_texture_between_its_places():
     """A texture moved by part of a pixel is interpolated, and has no seam where it repeats."""
     tile = plane(4, 4)
     places = np.zeros((2, 2, 8), np.int16)
-    places[0] = 8
+    places[0], places[1] = 8, 4
     out = np.empty((6, 8), np.uint8)
 
-    drift.strew(tile.reshape(-1), 4, places.reshape(-1), 2, 16, -32, out.reshape(-1), 8, 6)
+    drift.strew(corners(tile), 4, places.reshape(-1), 2, 16, -32, out.reshape(-1), 8, 6)
 
     j, i = np.mgrid[0:6, 0:8]
-    exact = (tile[(j - 2) % 4, (i + 1) % 4].astype(float) + tile[(j - 2) % 4, (i + 2) % 4]) / 2
+    upper, lower = (
+        (tile[(j + row) % 4, (i + 1) % 4].astype(float) + tile[(j + row) % 4, (i + 2) % 4]) / 2 for row in (-2, -1)
+    )
+    exact = 0.75 * upper + 0.25 * lower
     assert np.abs(out - exact).max() <= 0.5
 
 
@@ -587,10 +606,45 @@ def test_match_finds_a_copy_through_the_table_and_its_neighbours():
     table, everywhere = np.array([truth[0, 0]], np.int32), np.ones(4, np.uint8)
 
     patches.match(
-        target.reshape(-1), 10, 8, source.reshape(-1), 24, 20, place.reshape(-1), bucket, table, 1, everywhere, 8, 2
+        target.reshape(-1), 10, 8, source.reshape(-1), 24, 20, place.reshape(-1), bucket, table, 1, everywhere, 8, 2, 0
     )
 
     assert (place == truth).all()
+
+
+def test_match_compares_even_places_with_the_second_source():
+    """A place whose bucket says that it is even looks into the second version of the source, others into the first."""
+    first, second = RANDOM.integers(0, 200, (2, 12, 12, 8)).astype(np.int16)
+    first[:, :6], second[:, 6:] = 0, 0
+    target = np.zeros((8, 16, 8), np.int16)
+    bucket = np.repeat(np.array([0, patches.EVEN], np.int32), 8)[None].repeat(8, 0).reshape(-1)
+    table = np.full((2 * patches.EVEN, 2), 5 * 12 + 3, np.int32)
+    table[:, 1] = 5 * 12 + 8
+    place = np.full(128, 2 * 12 + 5, np.int32)
+
+    patches.match(
+        target.reshape(-1), 16, 8, np.stack([first, second]).reshape(-1), 12, 12, place, bucket, table.reshape(-1), 2,
+        np.ones(2, np.uint8), 8, 2, 0,
+    )  # fmt: skip
+
+    columns = place.reshape(8, 16)[3:5] % 12
+    assert (columns[:, 3:5] < 6).all()
+    assert (columns[:, 11:13] >= 6).all()
+
+
+@pytest.mark.parametrize(("loyal", "stays"), [(0, False), (2, False), (4, True)])
+def test_match_leaves_a_place_only_for_one_that_is_clearly_better(loyal, stays):
+    """A place with a fifth more difference than another is left, or kept where a quarter is remitted."""
+    source, target = np.zeros((10, 20, 8), np.int16), np.zeros((1, 1, 8), np.int16)
+    source[5, 5, 0], source[5, 15, 0] = 110, 100
+    place, table = np.array([105], np.int32), np.array([115], np.int32)
+
+    patches.match(
+        target.reshape(-1), 1, 1, source.reshape(-1), 20, 10, place, np.zeros(1, np.int32), table, 1,
+        np.ones(1, np.uint8), 8, 2, loyal,
+    )  # fmt: skip
+
+    assert (place[0] == 105) == stays
 
 
 def test_match_and_vote_leave_masked_cells_alone():
@@ -602,7 +656,7 @@ def test_match_and_vote_leave_masked_cells_alone():
 
     patches.match(
         target.reshape(-1), 16, 8, source.reshape(-1), 12, 12, place.reshape(-1), np.zeros(128, np.int32), table, 8,
-        mask, 8, 2,
+        mask, 8, 2, 0,
     )  # fmt: skip
     patches.vote(source.reshape(-1), 12, 12, place.reshape(-1), 16, 8, mask, 8, 2, target.reshape(-1))
 
@@ -628,8 +682,9 @@ def test_paint_travels_by_parts_of_a_pixel(dx, dy, steps):
     for _ in range(steps):
         new_off, new_place, new_paint, moved = (np.zeros_like(each) for each in (off, place, paint, light))
         patches.travel(
-            flow.reshape(-1), w // 2, h // 2, 2.0, 0.1, off.reshape(-1), place, paint.reshape(-1), light.reshape(-1),
-            new_off.reshape(-1), new_place, new_paint.reshape(-1), moved.reshape(-1), w, h,
+            flow.reshape(-1), w // 2, h // 2, 2.0, 0.1, paint.reshape(-1), w, h, 2, 9, off.reshape(-1), place,
+            paint.reshape(-1), light.reshape(-1), new_off.reshape(-1), new_place, new_paint.reshape(-1),
+            moved.reshape(-1), w, h,
         )  # fmt: skip
         off, place, paint = new_off, new_place, new_paint
 
@@ -643,3 +698,28 @@ def test_paint_travels_by_parts_of_a_pixel(dx, dy, steps):
     assert np.abs(off).max() <= 0.5
     if still:
         assert (moved == light).all()
+
+
+@pytest.mark.parametrize("light", [200, 90])
+def test_what_comes_in_continues_the_picture(light):
+    """Where a pan lets something in, its paint is what lies beside the border's in the picture; told where too dark."""
+    w, h, sw, sh = 12, 8, 40, 20
+    source = np.zeros((sh, sw, 8), np.int16)
+    source[..., 0], source[..., 3] = np.arange(sw), 200
+    place = (np.add.outer(np.arange(6, 6 + h) * sw, np.arange(20, 20 + w))).astype(np.int32)
+    paint = np.ascontiguousarray(source.reshape(-1, 8)[place])
+    flow = np.tile(np.array([-1.5, 0], np.float32), (h, w, 1))
+    new_off, new_place, new_paint = np.zeros((h, w, 2), np.float32), np.zeros_like(place), np.zeros_like(paint)
+    new_paint[..., 3] = light
+    before, moved = np.full((h, w), 100, np.uint8), np.zeros((h, w), np.uint8)
+
+    patches.travel(
+        flow.reshape(-1), w, h, 1.0, 0.1, source.reshape(-1), sw, sh, 2, 9, np.zeros(2 * w * h, np.float32),
+        place.reshape(-1), paint.reshape(-1), before.reshape(-1), new_off.reshape(-1), new_place.reshape(-1),
+        new_paint.reshape(-1), moved.reshape(-1), w, h,
+    )  # fmt: skip
+
+    assert np.allclose(new_place % sw + new_off[..., 0], np.arange(w) + 18.5)
+    assert (new_paint[..., 0] == new_place % sw).all()
+    assert (moved[:, 2:] == 100).all()
+    assert (moved[:, 0] == (100 if light == 200 else 228)).all()

@@ -18,6 +18,7 @@ import pytest
 
 from refilm.domain.clip import ClipInfo
 from refilm.errors import BadOutput, InvalidAsset, StorageFull
+from refilm.media.pictures import PictureWriter
 from refilm.media.probe import probe
 from refilm.media.read import FrameReader
 from refilm.media.stream import edit_frames
@@ -95,6 +96,14 @@ def test_a_browser_can_play_it(bunny_again: tuple[Path, Written]) -> None:
     names = boxes(bunny_again[0].read_bytes())
     assert names[0] == b"ftyp"
     assert names.index(b"moov") < names.index(b"mdat")
+
+
+def test_a_picture_is_encoded_whole(bunny_again: tuple[Path, Written]) -> None:
+    """The encoder's threads share the pictures out: cutting each into slices would take longer and cost bytes."""
+    settings = bunny_again[0].read_bytes()
+
+    assert b"threads=2 " in settings
+    assert b"sliced_threads=0 " in settings
 
 
 def test_the_index_moves_to_the_front_of_a_file_without_a_name(make_clip: MakeClip) -> None:
@@ -366,9 +375,23 @@ def test_a_frame_of_another_size_is_a_mistake_of_ours(make_clip: MakeClip) -> No
             ClipWriter(
                 output, size=(160, 90), time_base=Fraction(1, 25), frame_rate=Fraction(25), matrix="709"
             ) as writer,
-            pytest.raises(ValueError, match="cannot go into"),
+            pytest.raises(ValueError, match="cannot go among"),
         ):
             writer.write(frame)
+
+
+@pytest.mark.parametrize("kind", [ClipWriter, PictureWriter])
+def test_frames_that_do_not_rise_in_time_are_a_mistake_of_ours(
+    kind: type[ClipWriter | PictureWriter], make_clip: MakeClip
+) -> None:
+    """No writer takes a frame that is shown no later than the one before it."""
+    with make_clip(seconds=0.2).open("rb") as source, tempfile.TemporaryFile() as output, FrameReader(source) as reader:
+        frame = next(iter(reader))
+        with kind(output, size=frame.size, time_base=frame.time_base, frame_rate=Fraction(25), matrix="709") as writer:
+            writer.write(frame)
+
+            with pytest.raises(ValueError, match="cannot come after"):
+                writer.write(frame)
 
 
 def test_no_frames_are_a_bad_output() -> None:

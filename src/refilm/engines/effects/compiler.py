@@ -11,14 +11,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from refilm.engines.effects import spans
-from refilm.engines.effects.language import interpreted, tempo, times
+from refilm.engines.effects.language import interpreted, remarks, tempo, times
 from refilm.engines.effects.language.inscription import set_apart
 from refilm.engines.effects.language.interpreted import Interpretation, Unread
 from refilm.engines.effects.language.lexicon import lexicon
-from refilm.engines.effects.language.meaning import REFERENCE, Reading, Wish
 from refilm.engines.effects.language.reader import read
+from refilm.engines.effects.language.reference import REFERENCE
 from refilm.engines.effects.language.settle import Specs, settle
 from refilm.engines.effects.language.text import clean, tokenize
+from refilm.engines.effects.language.wish import Reading, Wish
 from refilm.engines.effects.operator import OperatorSpec
 from refilm.engines.effects.operators import OPERATORS
 from refilm.engines.effects.plan import Plan, RefusedClause, Step
@@ -37,7 +38,7 @@ def compile_prompt(prompt: str, *, references: int = 0, interpretations: Iterabl
     readings = _readings(text, references)
     if readings is None:
         return _unspoken(references)
-    readings = interpreted.interpret(readings, text, interpretations, words)
+    readings = remarks.settled(interpreted.interpret(readings, text, interpretations, words))
     settled = settle([wish for reading in readings for wish in reading.wishes], words, _specs())
     refused = [RefusedClause(each.clause.text, each.reason) for each in readings if each.reason]
     refused += settled.refused
@@ -64,7 +65,7 @@ def _readings(text: str, references: int) -> tuple[Reading, ...] | None:
     tokens = tempo.set_apart(times.set_apart(set_apart(tokenize(text), text), text), text)
     if all(token.kind == "mark" for token in tokens):
         return None
-    return read(tokens, text, lexicon(), references=references)
+    return remarks.settled(read(tokens, text, lexicon(), references=references), asking=True)
 
 
 def _specs() -> Specs:

@@ -99,6 +99,16 @@ class DriftFinder:
         return moved
 
 
+def corners(tile: NDArray[np.uint8]) -> NDArray[np.uint32]:
+    """A periodic (side, side) tile as `kernels.drift.strew` reads it, flat: each place and its neighbours to the right,
+    below, and to the right below, a byte each."""
+    right, below = np.roll(tile, -1, 1), np.roll(tile, -1, 0)
+    packed = np.zeros(tile.shape, np.uint32)
+    for k, layer in enumerate((tile, right, below, np.roll(right, -1, 0))):
+        packed |= layer.astype(np.uint32) << np.uint32(8 * k)
+    return packed.reshape(-1)
+
+
 def _seen(phase: float) -> float:
     """How much of the first layer is seen in a phase of 0..2: nothing around 1, where it is begun anew.
 

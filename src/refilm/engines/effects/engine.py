@@ -15,20 +15,18 @@ from refilm.domain.edit import EditRequest, Model, OutputFormat
 from refilm.engines.base import Aids, Capabilities, Inputs, OnEvent, Outcome, Progress
 from refilm.engines.effects import course
 from refilm.engines.effects.interpreters import interpreters
-from refilm.engines.effects.operator import Setting
 from refilm.engines.effects.operators import OPERATORS
 from refilm.engines.effects.plan import Plan, RefusedClause, Step
-from refilm.engines.effects.spans import on_clip, told
 from refilm.engines.effects.timeline import Timeline, explain_keyframes
 from refilm.errors import UnsupportedEdit
 
 if TYPE_CHECKING:
     from refilm.engines.effects.context import TimedPlanes
     from refilm.engines.effects.extension import FrameEditor
-    from refilm.engines.effects.framing import Framing
+    from refilm.engines.effects.fitting import Fitted
     from refilm.engines.effects.language.interpreted import Interpretation
     from refilm.engines.effects.planes import Planes
-    from refilm.media.geometry import Size
+    from refilm.media.written import Written
 
 _LIBRARIES = ("av", "numpy", "numba", "opencv-python-headless", "scipy")
 
@@ -78,63 +76,21 @@ class EffectsEngine:
         options: Mapping[str, Any],
     ) -> Outcome:
         """See `engines.base.Engine.edit`."""
-        from refilm.engines.effects.executor import encoding_for
-        from refilm.engines.effects.preparation import prepare_editor, steadied
+        from refilm.engines.effects.fitting import fitted
+        from refilm.engines.effects.preparation import prepare_editor
         from refilm.media.coding import required_matrix
         from refilm.media.colour import output_matrix
-        from refilm.media.stream import edit_frames
 
-        plan = _plan(request, options)
-        seed = request.seed or 0
-        framing = _framing(plan, request, inputs)
-        timeline = Timeline(request.keyframes, inputs.info.duration) if request.keyframes else None
-        plan, unseen = _placed(plan, inputs)
-        plan = _refuse_idle(plan, inputs, timeline, unseen, framing)
-        retiming = course.retiming_of(plan, Setting(framing.read))
-        course.check_length(inputs.info.duration, retiming)
-        matrix = required_matrix(request.output.format) or output_matrix(inputs.info.matrix)
         started = partial(on_event, Progress(0.0))
+        fit = fitted(_plan(request, options), request, inputs, started)
+        plan, seed = course.without_course(fit.plan), request.seed or 0
+        matrix = required_matrix(request.output.format) or output_matrix(inputs.info.matrix)
+        editor = prepare_editor(plan, inputs, fit.framing, seed, fit.timeline, started, fit.path, matrix)
+        work = _Work(editor, inputs.info.duration / fit.retiming.tempo, on_event)
         started()
-        plan, path, sway = steadied(plan, inputs, framing, started)
-        if sway and not (plan.steps or timeline or framing.inner != framing.outer):
-            raise UnsupportedEdit(" ".join(sway) + " Nothing else is asked for, so the clip would stay as it is.")
-        editor = prepare_editor(course.without_course(plan), inputs, framing, seed, timeline, started, path, matrix)
-        work = _Work(editor, inputs.info.duration / retiming.tempo, on_event)
-        started()
-        encoding = encoding_for(plan, faithful=timeline is not None and timeline.ranged)
-        written = edit_frames(
-            inputs.video,
-            output,
-            work.process,
-            size=framing.read,
-            output_size=framing.outer,
-            preset=encoding.preset,
-            crf=encoding.crf,
-            on_frame=work.report,
-            retiming=retiming,
-            output_format=request.output.format,
-            prores_profile=request.output.prores_profile,
-        )
+        written = _streamed(fit, request, inputs, output, work)
         on_event(Progress(1.0, written.frames))
-        applied = {
-            **_described(plan, request, timeline),
-            "seed": seed,
-            "size": list(framing.outer),
-            "frames": written.frames,
-            "encoder": written.encoder,
-            "audio": written.audio,
-            "notes": [
-                *written.notes,
-                *unseen,
-                *sway,
-                *framing.note(_display_size(inputs)),
-                *interpreters.problem(options),
-            ],
-            "versions": dict(_library_versions()),
-        }
-        if retiming.changes:
-            applied["time"] = course.record(retiming, written, inputs.info.duration)
-        return Outcome(applied, written.frames)
+        return Outcome(_record(fit, request, inputs, written, options), written.frames)
 
 
 class _Work:
@@ -157,6 +113,27 @@ class _Work:
         reached = self._time / self._duration if self._duration > 0 else 0.0
         self._fraction = min(1.0, max(self._fraction, reached))
         self._on_event(Progress(self._fraction, frames))
+
+
+def _streamed(fit: Fitted, request: EditRequest, inputs: Inputs, output: BinaryIO, work: _Work) -> Written:
+    """Run the whole clip through `work` into `output`."""
+    from refilm.engines.effects.executor import encoding_for
+    from refilm.media.stream import edit_frames
+
+    encoding = encoding_for(fit.plan, faithful=fit.timeline is not None and fit.timeline.ranged)
+    return edit_frames(
+        inputs.video,
+        output,
+        work.process,
+        size=fit.framing.read,
+        output_size=fit.framing.outer,
+        preset=encoding.preset,
+        crf=encoding.crf,
+        on_frame=work.report,
+        retiming=fit.retiming,
+        output_format=request.output.format,
+        prores_profile=request.output.prores_profile,
+    )
 
 
 def _plan(request: EditRequest, options: Mapping[str, Any]) -> Plan:
@@ -242,6 +219,25 @@ def _described(plan: Plan, request: EditRequest, timeline: Timeline | None = Non
     return described
 
 
+def _record(
+    fit: Fitted, request: EditRequest, inputs: Inputs, written: Written, options: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What was done, as it is kept with the task."""
+    record = {
+        **_described(fit.plan, request, fit.timeline),
+        "seed": request.seed or 0,
+        "size": list(fit.framing.outer),
+        "frames": written.frames,
+        "encoder": written.encoder,
+        "audio": written.audio,
+        "notes": [*written.notes, *fit.notes, *interpreters.problem(options)],
+        "versions": dict(_library_versions()),
+    }
+    if fit.retiming.changes:
+        record["time"] = course.record(fit.retiming, written, inputs.info.duration)
+    return record
+
+
 def _extension(request: EditRequest) -> list[str]:
     """A sentence on the frame that is put around the clip, where one is."""
     if not request.output.target_aspect_ratio:
@@ -250,60 +246,6 @@ def _extension(request: EditRequest) -> list[str]:
         f"targetAspectRatio {request.output.target_aspect_ratio}: the clip keeps its full picture; what is added "
         "beside it is the picture mirrored and strongly blurred, an extension and not outpainting."
     ]
-
-
-def _framing(plan: Plan, request: EditRequest, inputs: Inputs) -> Framing:
-    """The sizes of the edited picture and of the frame around it, and how the clip is turned."""
-    from refilm.engines.effects.framing import framing_of
-    from refilm.media.geometry import parse_pair
-
-    target = request.output.target_aspect_ratio
-    aspect = Fraction(*parse_pair(target)) if target else None
-    return framing_of(plan, _display_size(inputs), request.output.size, aspect)
-
-
-def _display_size(inputs: Inputs) -> Size:
-    return inputs.info.width, inputs.info.height
-
-
-def _placed(plan: Plan, inputs: Inputs) -> tuple[Plan, list[str]]:
-    """The plan on the clip's clock, and a sentence for each step that lies outside the clip and is left out."""
-    duration = inputs.info.duration
-    unseen = [
-        f"The clip lasts {float(duration):.2f} s and nothing of it lies {told(step.span)}: "
-        f"{step.clause or OPERATORS[step.operator].spec.title} was left out."
-        for step in plan.steps
-        if step.span is not None and not on_clip([step], duration)
-    ]
-    return replace(plan, steps=on_clip(plan.steps, duration)), unseen
-
-
-def _refuse_idle(plan: Plan, inputs: Inputs, timeline: Timeline | None, unseen: list[str], framing: Framing) -> Plan:
-    """The plan, or UnsupportedEdit where this clip would come out as it went in.
-
-    unseen: what lies outside the clip; a sentence is added for a shape that the clip has already.
-    """
-    from refilm.engines.effects.framing import why_idle, without_framing
-
-    same_shape = why_idle(plan, framing, _display_size(inputs))
-    plan = without_framing(plan) if same_shape else plan
-    unchanged = not plan.steps and timeline is None and framing.inner == framing.outer
-    if timeline is not None and all(stretch.start >= inputs.info.duration for stretch in timeline.stretches):
-        raise UnsupportedEdit(
-            f"The clip lasts {float(inputs.info.duration):.2f} s and every range of the keyframes begins after that. "
-            "Give ranges that lie within the clip."
-        )
-    if same_shape and unchanged:
-        raise UnsupportedEdit(same_shape + " Nothing else is asked for, so the clip would stay as it is.")
-    if unseen and unchanged:
-        raise UnsupportedEdit(" ".join(unseen) + " Give times that lie within the clip.")
-    if unchanged:
-        raise UnsupportedEdit(
-            "The clip already has the shape that targetAspectRatio names, and nothing else is asked for. "
-            "Name another shape, or say in promptText what should change."
-        )
-    unseen += [same_shape] if same_shape else []
-    return plan
 
 
 def _explanation(plan: Plan) -> list[str]:

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from refilm.engines.effects.brushwork import Code, Orientation, Packed, Patches, Stabiliser, Strokes
 from refilm.engines.effects.context import Context
-from refilm.engines.effects.drift import Drift, DriftFinder
-from refilm.engines.effects.kernels import draw
+from refilm.engines.effects.drift import Drift, DriftFinder, corners
+from refilm.engines.effects.kernels import draw, paint
 from refilm.engines.effects.kernels import drift as kernels
 from refilm.engines.effects.layers import LEVELS, chroma_gain, enlarged, recolour, redrawn, spared
 from refilm.engines.effects.opencv import cv2
@@ -40,9 +40,7 @@ class OilPainting:
         self._strokes = Strokes(grid, max(2, round(6 * scale))), Strokes(self._half, max(2, round(7 * scale)))
         self._drift = DriftFinder(setting)
         coarseness = max(1.0, scale)
-        self._bristles = _tile(noise((_BRISTLES, _BRISTLES), (setting.seed, 91), 0.2, 8, 150 / coarseness), 46).reshape(
-            -1
-        )
+        self._bristles = corners(_tile(noise((_BRISTLES, _BRISTLES), (setting.seed, 91), 0.2, 8, 150 / coarseness), 46))
         self._canvas = _tile(paper((_CANVAS, _CANVAS), setting.seed), 3.0).reshape(-1)
         self._lift = _lift(2.2), _lift(3.0)
         self._reach = max(1, round(setting.scale))
@@ -55,26 +53,25 @@ class OilPainting:
         """Fill `after` with the painted `before`; they may be the same planes."""
         steady = self._stabiliser.update(context, before)
         code = self._orientation.update(context, steady)
-        broad = self._broadly(steady, code)
-        fine = self._fine(steady, code)
-        busy = self._busy(fine, broad)
-        painted = _mixed(broad, fine, busy)
+        broad, fine = self._broadly(steady, code), _layers(self._fine(steady, code))
+        busy = self._busy(fine[0], broad[0])
+        painted, *chroma = (_mixed(*both, busy) for both in zip(broad, fine, strict=True))
         bristles = self._bristle(self._drift.update(context), code, busy)
         sharp = cv2.extractChannel(steady, 0)
-        luma = redrawn(spared(cv2.extractChannel(painted, 0), sharp, 14), sharp, 0.25, 0.6)
+        luma = redrawn(spared(painted, sharp, 14), sharp, 0.25, 0.6)
         self._draw_luma(context, luma, bristles, before.y, after.y)
-        for k, old, new in ((1, before.u, after.u), (2, before.v, after.v)):
-            recolour(cv2.extractChannel(painted, k), self._chroma, self._share, old, new)
+        for layer, old, new in ((chroma[0], before.u, after.u), (chroma[1], before.v, after.v)):
+            recolour(layer, self._chroma, self._share, old, new)
 
-    def _broadly(self, steady: Packed, code: Code) -> Packed:
+    def _broadly(self, steady: Packed, code: Code) -> list[Plane]:
         """The picture in broad strokes, painted at half the grid."""
         small = cv2.resize(steady, self._half, interpolation=cv2.INTER_AREA)
-        painted = self._broad(small, self._coarse(code))
-        return np.asarray(cv2.resize(painted, self._stabiliser.size, interpolation=cv2.INTER_LINEAR))
+        painted = _layers(self._broad(small, self._coarse(code)))
+        return [cv2.resize(layer, self._stabiliser.size, interpolation=cv2.INTER_LINEAR) for layer in painted]
 
-    def _busy(self, fine: Packed, broad: Packed) -> Plane:
-        """Where the broad brush would lose something, 0..255."""
-        lost = cv2.absdiff(cv2.extractChannel(fine, 0), cv2.extractChannel(broad, 0))
+    def _busy(self, fine: Plane, broad: Plane) -> Plane:
+        """Where the broad brush would lose something of the luma, 0..255."""
+        lost = cv2.absdiff(fine, broad)
         lost = cv2.subtract(cv2.blur(lost, (self._spread, self._spread)), 1)
         return np.asarray(cv2.convertScaleAbs(lost, alpha=34))
 
@@ -125,12 +122,16 @@ class OilPainting:
         )  # fmt: skip
 
 
-def _mixed(first: NDArray[np.uint8], second: NDArray[np.uint8], share: Plane) -> NDArray[np.uint8]:
+def _layers(picture: Packed) -> list[Plane]:
+    """Luma, U and V of a packed picture."""
+    return list(cv2.split(picture)[:3])
+
+
+def _mixed(first: Plane, second: Plane, share: Plane) -> Plane:
     """`first` where `share` is 0, `second` where it is 255."""
-    if first.ndim == 3:
-        share = cv2.merge([share] * first.shape[2])
-    rest = cv2.bitwise_not(share)
-    return np.asarray(cv2.add(cv2.multiply(first, rest, scale=1 / 255), cv2.multiply(second, share, scale=1 / 255)))
+    mixed = np.empty_like(first)
+    paint.mix(first.reshape(-1), second.reshape(-1), share.reshape(-1), mixed.reshape(-1), mixed.size)
+    return mixed
 
 
 def _lift(gain: float) -> NDArray[np.uint8]:

@@ -24,7 +24,7 @@ from refilm.engines.effects.textures import noise, paper
 #: Angle in degrees and distance in pixels of the lines of each hatching, lightest tone first.
 _HATCHINGS = ((48, 6.6), (-38, 7.4), (8, 5.8))
 #: For each: tone (0..1) from which it begins, rise, and how dark it may get.
-_SHADING = ((0.68, 2.2, 0.26), (0.42, 2.8, 0.30), (0.24, 4.0, 0.36))
+_SHADING = ((0.68, 2.2, 0.26), (0.42, 2.8, 0.30), (0.30, 3.4, 0.48))
 #: A line closer than this cannot be drawn in pixels.
 _CLOSEST = 3.0
 #: What is darker than its surroundings by no more than this share is film grain and left to the paper.
@@ -112,6 +112,6 @@ def _tile(seed: int) -> NDArray[np.uint32]:
     size = (TILE, TILE)
     sway = noise(size, (seed, 71), 1.4, 3, 24)
     pressure = noise(size, (seed, 72), 1.0, 6, 60)
-    layers = (128 + 40 * sway, 128 + 50 * pressure, 128 + 45 * paper(size, seed))
+    layers = (128 + 40 * sway, 128 + 24 * pressure, 128 + 45 * paper(size, seed))
     low, middle, high = (np.clip(np.rint(layer), 0, 255).astype(np.uint32) for layer in layers)
     return np.asarray(low | (middle << np.uint32(8)) | (high << np.uint32(16))).reshape(-1)

@@ -58,7 +58,7 @@ class YuvTable:
     def __init__(self, function: Callable[[Colours], Colours], matrix: str) -> None:
         grid = _grid(function, matrix)
         self._luma = np.empty(128 * 128 * 256, np.uint8)
-        self._chroma = np.empty(128 * 128 * 64 * 2, np.uint8)
+        self._chroma = np.empty(128 * 128 * 64, np.uint16)
         table.fill(grid.reshape(-1), self._luma, self._chroma)
 
     def apply(self, before: Planes, after: Planes) -> None:

@@ -2,7 +2,7 @@
 
 Those sentences are data: `lexicon/likenesses.toml`, and the names that the English lexicon gives to the same looks.
 They are classified by regularised least squares on a sentence model's vectors (Rifkin, Yeo and Poggio, 2003), with a
-class of its own for what is no look. Deterministic for one model. About 4 s of one core to load, 15 ms for a clause.
+class of its own for what is no look. Deterministic for one model. About 6 s of one core to load, 15 ms for a clause.
 """
 
 from __future__ import annotations
@@ -22,6 +22,9 @@ from refilm.engines.effects.language.lexicon import Lexicon, lexicon, read_table
 #: What a clause must reach to be taken for a look, and by how much that look must lead. Set on the development sets.
 LEAST_SCORE = 0.2
 LEAST_LEAD = 0.05
+#: The same for a clause with words of things, people or places in it.
+CLEAR_SCORE = 0.25
+CLEAR_LEAD = 0.1
 #: How many of the lexicon's names of a look stand beside its sentences; they are sorted from the plainest.
 _NAMES = 12
 #: How much the classifier mistrusts each sentence.
@@ -33,7 +36,8 @@ class Likeness:
     """What is needed to tell the look of a sentence.
 
     sentences: (n, width), one row for each known sentence.  looks: the look of each, "" for none.  classes: looks that
-    are the same operators, told apart only in the end; the last class is none.  weights: (n, classes).
+    are the same operators, told apart only in the end; the last class is none.  weights: (n, classes).  rivals:
+    (classes, classes), whether two have no operator in common.
     """
 
     model: SentenceModel
@@ -41,6 +45,7 @@ class Likeness:
     looks: tuple[str, ...]
     classes: tuple[frozenset[str], ...]
     weights: NDArray[np.float64]
+    rivals: NDArray[np.bool_]
 
     @classmethod
     def load(cls, folder: Path) -> Likeness:
@@ -58,23 +63,35 @@ class Likeness:
         doubt = np.sqrt(np.bincount(of_class)[of_class])
         system = _kernel(sentences, sentences) + _RIDGE * np.diag(doubt / doubt.mean())
         weights = np.linalg.solve(system, np.eye(len(classes))[of_class])
-        return cls(model, sentences, tuple(look for _, look in said), classes, weights)
+        return cls(model, sentences, tuple(look for _, look in said), classes, weights, _rivals(words, classes))
 
     def interpret(self, questions: Sequence[Unread]) -> list[Interpretation]:
         """What the questions' words mean; all of a question together where that says enough, else each clause."""
         found = []
         for question in questions:
-            whole = self.meaning(question.text)
+            whole = self._answer(question.text, question)
             parts = question.clauses if whole is None else ()
-            found += [each for each in (whole, *map(self.meaning, parts)) if each is not None]
+            answers = [whole, *(self._answer(part, question) for part in parts)]
+            if question.sentence and None in answers[bool(parts) :]:
+                answers.append(self._answer(question.sentence, question))
+            found += [each for each in answers if each is not None]
         return found
 
-    def meaning(self, text: str) -> Interpretation | None:
-        """What a text means, None where it is no look or it is not clear which."""
+    def _answer(self, text: str, question: Unread) -> Interpretation | None:
+        return self.meaning(text, doubtful=text in question.doubtful)
+
+    def meaning(self, text: str, *, doubtful: bool = False) -> Interpretation | None:
+        """What a text means, None where it is no look or it is not clear which.
+
+        doubtful: whether it must be clearer than usual. Looks with an operator in common do not stand against each
+        other.
+        """
         vector = self.model.embed([text])
         scores = (_kernel(vector, self.sentences) @ self.weights)[0]
-        second, first = np.argsort(scores, kind="stable")[-2:]
-        if first == len(self.classes) - 1 or scores[first] < LEAST_SCORE or scores[first] - scores[second] < LEAST_LEAD:
+        first = int(np.argmax(scores))
+        lead = scores[first] - scores[self.rivals[first]].max()
+        least_score, least_lead = (CLEAR_SCORE, CLEAR_LEAD) if doubtful else (LEAST_SCORE, LEAST_LEAD)
+        if first == len(self.classes) - 1 or scores[first] < least_score or lead < least_lead:
             return None
         nearest = np.argsort(-(self.sentences @ vector[0]), kind="stable")
         look = next(self.looks[at] for at in nearest if self.looks[at] in self.classes[first])
@@ -117,6 +134,15 @@ def _classes(words: Lexicon, looks: Sequence[str] | dict[str, None]) -> tuple[fr
         steps = tuple(sorted((step.operator, step.scale < 0) for step in words.looks[look].steps))
         groups.setdefault(steps, set()).add(look)
     return (*map(frozenset, groups.values()), frozenset({""}))
+
+
+def _rivals(words: Lexicon, classes: Sequence[frozenset[str]]) -> NDArray[np.bool_]:
+    """Which classes stand against each other, (n, n): those that have no operator in common; nothing against itself."""
+    made = [
+        {(step.operator, step.scale < 0) for look in looks if look for step in words.looks[look].steps}
+        for looks in classes
+    ]
+    return np.array([[one is not other and not one & other for other in made] for one in made])
 
 
 def _kernel(some: Array, others: Array) -> NDArray[np.float64]:

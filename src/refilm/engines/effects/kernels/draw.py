@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numba.extending import register_jitable
 
 from refilm.engines.effects.kernels.kernel import kernel
 
@@ -28,75 +29,105 @@ def hatch(
     ink, tone: (h, w), outlines (255 is paper) and the tone to be shaded.  drift, rows, bx, by: `Drift.widened`, its
     rows, and the base.  weight: of the first layer, 0..256.  tile: (side, side), side a power of two, each place
     `2**zoom` pixels: bytes of sway (1/16 period), pressure and the paper's tooth, the latter two around 128.
-    layers: for each of three hatchings the tone below which it begins, its rise per level (of 16384), its limit (of
-    256), and its periods per 1/16 pixel, across and down (1/65536).  wash: of 256, even shading under the hatching.
-    share: 0..256 of the drawing, the rest stays `p`.
+    layers: for each of three hatchings the tone below which it begins, its rise per level (of 16384, so that no tone
+    rises by more than 32767), its limit (of 256), and its periods per 1/16 pixel, across and down (1/65536).
+    wash: of 256, even shading under the hatching.  share: 0..256 of the drawing, the rest stays `p`.
 
-    Every number is kept to 32 bits by hand, and only the reading of the tile stands alone: the long loop then runs on
-    several pixels at once.
+    A row passes through three functions, each with one long loop that runs on many pixels at once; only the reading of
+    the tile stands alone.
     """
-    i32 = np.int32
-    mask, shift = i32(side - 1), i32(4 + zoom)
-    c1, g1, m1, x1, y1 = layers[0], layers[1], layers[2], layers[3], layers[4]
-    c2, g2, m2, x2, y2 = layers[5], layers[6], layers[7], layers[8], layers[9]
-    c3, g3, m3, x3, y3 = layers[10], layers[11], layers[12], layers[13], layers[14]
-    zero, full, whole = i32(0), i32(255), i32(256)
-    even, mixed = i32(wash), i32(share)
-    across, down, cells = np.empty(w, np.int32), np.empty(w, np.int32), np.empty(w, np.int32)
-    kept, grit = np.empty(w, np.int32), np.empty(w, np.int32)
+    across, down, cells = np.empty(w, np.int16), np.empty(w, np.int16), np.empty(w, np.uint32)
+    dark, grit = np.empty(w, np.uint16), np.empty(w, np.int16)
     plane = rows * w
     for j in range(h):
-        lines, tones = ink[j * w : j * w + w], tone[j * w : j * w + w]
-        old, new = p[j * sp : j * sp + w], o[j * so : j * so + w]
         v = min(max(((2 * j + 1) * rows * 16) // (2 * h) - 8, 0), (rows - 1) * 16)
-        first, lower = (v >> 4) * w, i32(v & 15)
-        second, upper = first + w if lower > 0 else first, i32(16 - lower)
-        for i in range(w):
-            kept[i], grit[i] = zero, zero
+        high, part = (v >> 4) * w, v & 15
+        low = high + w if part > 0 else high
+        tones = tone[j * w : j * w + w]
+        dark[:] = 0
+        grit[:] = 0
         for layer in range(2):
-            part = i32(weight) if layer == 0 else i32(256 - weight)
-            if part == 0:
+            seen = weight if layer == 0 else 256 - weight
+            if seen == 0:
                 continue
-            start = 2 * layer * plane
-            high_x, low_x = drift[start + first : start + first + w], drift[start + second : start + second + w]
-            start += plane
-            high_y, low_y = drift[start + first : start + first + w], drift[start + second : start + second + w]
+            fields, top = drift[2 * layer * plane : 2 * (layer + 1) * plane], 16 * j + by
+            _locate(fields, high, low, part, plane, bx, top, 4 + zoom, side, across, down, cells)
             for i in range(w):
-                dx = i32(i32(high_x[i] * upper) + i32(low_x[i] * lower)) >> 4
-                dy = i32(i32(high_y[i] * upper) + i32(low_y[i] * lower)) >> 4
-                across[i], down[i] = i32(16 * i + bx + dx), i32(16 * j + by + dy)
-                cells[i] = i32(i32(i32(down[i] >> shift) & mask) * side) + i32(i32(across[i] >> shift) & mask)
-            for i in range(w):
-                cells[i] = i32(tile[np.uint32(cells[i])])
-            for i in range(w):
-                cell, x, y, level = cells[i], across[i], down[i], i32(tones[i])
-                sway = i32(i32(cell & 255) << 8)
-                press = i32(i32(i32(cell >> 8) & 255) - 128)
-                a = max(zero, min(m1, i32(i32(i32(c1 - level) * g1) >> 6)))
-                b = max(zero, min(m2, i32(i32(i32(c2 - level) * g2) >> 6)))
-                c = max(zero, min(m3, i32(i32(i32(c3 - level) * g3) >> 6)))
-                # A line is darkest in its middle, has soft flanks, and leaves a third of the period bare.
-                t = i32(i32(i32(i32(i32(x * x1) + i32(y * y1)) + sway) >> 8) & 255)
-                line = min(full, max(zero, i32(i32(i32(abs(i32(t - 128))) - 41) * 4)))
-                keep = i32(whole - i32(i32(a * min(full, max(zero, i32(line + press)))) >> 8))
-                t = i32(i32(i32(i32(i32(x * x2) + i32(y * y2)) + sway) >> 8) & 255)
-                line = min(full, max(zero, i32(i32(i32(abs(i32(t - 128))) - 41) * 4)))
-                more = i32(whole - i32(i32(b * min(full, max(zero, i32(line + press)))) >> 8))
-                keep = i32(i32(keep * more) >> 8)
-                t = i32(i32(i32(i32(i32(x * x3) + i32(y * y3)) + sway) >> 8) & 255)
-                line = min(full, max(zero, i32(i32(i32(abs(i32(t - 128))) - 41) * 4)))
-                more = i32(whole - i32(i32(c * min(full, max(zero, i32(line + press)))) >> 8))
-                keep = i32(i32(keep * more) >> 8)
-                kept[i] = i32(kept[i] + i32(keep * part))
-                grit[i] = i32(grit[i] + i32(i32(i32(i32(cell >> 16) & 255) - 128) * part))
-        for i in range(w):
-            level = i32(tones[i])
-            lead = i32(511 - i32(lines[i]) - i32(kept[i] >> 8) + i32(i32(i32(255 - level) * even) >> 8))
-            # Lead catches on the tooth of the paper and misses its hollows.
-            value = i32(247 - i32(i32(lead * i32(whole + i32(grit[i] >> 8))) >> 8) + i32(grit[i] >> 13))
-            value = i32(16 + i32(i32(min(full, max(i32(18), value)) * 220) >> 8))
-            before = i32(old[i])
-            new[i] = np.uint8(before + i32(i32(i32(value - before) * mixed) >> 8))
+                cells[i] = tile[cells[i]]
+            _shade(across, down, cells, tones, layers, seen, dark, grit)
+        old, new = p[j * sp : j * sp + w], o[j * so : j * so + w]
+        _draw(ink[j * w : j * w + w], tones, dark, grit, np.int32(wash), np.int32(share), old, new)
+
+
+@register_jitable
+def _locate(
+    fields: Any, high: int, low: int, part: int, plane: int, left: int, top: int, shift: int, side: int,
+    across: Any, down: Any, cells: Any,
+) -> None:  # fmt: skip
+    """Where a row of pixels lies on the paper: places in 1/16 pixel modulo 2**16, and their cells of the tile.
+
+    fields: of one layer.  high, low, part: the two rows of it that count, and sixteenths of the lower one.
+    """
+    i32 = np.int32
+    w = len(across)
+    mask, upper, lower = i32(side - 1), i32(16 - part), i32(part)
+    high_x, low_x = fields[high : high + w], fields[low : low + w]
+    high_y, low_y = fields[plane + high : plane + high + w], fields[plane + low : plane + low + w]
+    for i in range(w):
+        dx = i32(i32(high_x[i] * upper) + i32(low_x[i] * lower)) >> 4
+        dy = i32(i32(high_y[i] * upper) + i32(low_y[i] * lower)) >> 4
+        x, y = i32(16 * i + left + dx), i32(top + dy)
+        across[i], down[i] = np.int16(x), np.int16(y)
+        cells[i] = np.uint32(i32(i32(i32(y >> shift) & mask) * side) + i32(i32(x >> shift) & mask))
+
+
+@register_jitable
+def _shade(across: Any, down: Any, cells: Any, tones: Any, layers: Any, seen: int, dark: Any, grit: Any) -> None:
+    """Add to `dark` what the hatchings take from a row of paper (of 65536), and to `grit` its tooth (256 a level).
+
+    seen: how much of this is seen, of 256. All numbers are kept to 16 bits by hand.
+    """
+    i16, u16 = np.int16, np.uint16
+    c1, g1, m1, x1, y1 = i16(layers[0]), i16(layers[1]), i16(layers[2]), i16(layers[3]), i16(layers[4])
+    c2, g2, m2, x2, y2 = i16(layers[5]), i16(layers[6]), i16(layers[7]), i16(layers[8]), i16(layers[9])
+    c3, g3, m3, x3, y3 = i16(layers[10]), i16(layers[11]), i16(layers[12]), i16(layers[13]), i16(layers[14])
+    for i in range(len(across)):
+        cell, x, y, level = cells[i], across[i], down[i], i16(tones[i])
+        sway, press = i16(u16(cell) << 8), i16(i16(u16(cell) >> 8) - 128)
+        keep = u16(256 - _lead(x, y, sway, press, level, c1, g1, m1, x1, y1))
+        keep = u16(keep - u16(u16(u16(keep * _lead(x, y, sway, press, level, c2, g2, m2, x2, y2)) + 255) >> 8))
+        keep = u16(keep - u16(u16(u16(keep * _lead(x, y, sway, press, level, c3, g3, m3, x3, y3)) + 255) >> 8))
+        dark[i] = u16(dark[i] + u16(u16(256 - keep) * seen))
+        grit[i] = i16(grit[i] + i16(i16(i16(cell >> 16) - 128) * seen))
+
+
+@register_jitable
+def _lead(
+    x: int, y: int, sway: int, press: int, level: int, begin: int, rise: int, limit: int, turn_x: int, turn_y: int
+) -> Any:
+    """What one hatching takes from the paper at one place, of 256; its numbers are those of `layers` in `hatch`."""
+    i16, u16 = np.int16, np.uint16
+    # A line is darkest in its middle, has soft flanks, and leaves a third of the period bare.
+    turn = i16(u16(i16(i16(i16(x * turn_x) + i16(y * turn_y)) + sway)) >> 8)
+    line = min(i16(255), max(i16(0), i16(i16(abs(i16(turn - 128)) - 41) * 4)))
+    line = min(i16(255), max(i16(0), i16(line + press)))
+    dark = min(limit, max(i16(0), i16(i16(i16(begin - level) * rise) >> 6)))
+    return u16(u16(u16(dark) * u16(line)) >> 8)
+
+
+@register_jitable
+def _draw(lines: Any, tones: Any, dark: Any, grit: Any, wash: int, share: int, old: Any, new: Any) -> None:
+    """The luma of a row of the drawing."""
+    i32 = np.int32
+    full = i32(255)
+    for i in range(len(lines)):
+        level, taken = i32(tones[i]), i32(i32(i32(dark[i]) + 255) >> 8)
+        lead = i32(255 - i32(lines[i]) + taken + i32(i32(i32(255 - level) * wash) >> 8))
+        # Lead catches on the tooth of the paper and misses its hollows.
+        value = i32(247 - i32(i32(lead * i32(256 + i32(grit[i] >> 8))) >> 8) + i32(grit[i] >> 13))
+        value = i32(16 + i32(i32(min(full, max(i32(18), value)) * 220) >> 8))
+        before = i32(old[i])
+        new[i] = np.uint8(before + i32(i32(i32(value - before) * share) >> 8))
 
 
 @kernel("int32[const], int, int32[const], int, uint8[], int")

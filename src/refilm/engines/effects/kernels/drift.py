@@ -1,4 +1,7 @@
-"""Kernels that carry textures along with things: see `drift`. Floats are added in the order written."""
+"""Kernels that carry textures along with things: see `drift`. Floats are added in the order written.
+
+Only what is read at places that were worked out stands alone: the other loops then run on several pixels at once.
+"""
 
 # mypy: disable-error-code="operator,arg-type,call-arg"
 # numba gives these numbers their types; numpy's hints for mixed integers do not describe them.
@@ -25,48 +28,69 @@ def carry(
     cx, cy: common motion, taken off.  farthest: what no field exceeds.
     """
     count = w * h
-    right, bottom = float32(w - 1), float32(h - 1)
+    i32 = np.int32
+    right, bottom, none = float32(w - 1), float32(h - 1), float32(0)
     limit, factor = float32(farthest), float32(scale)
-    commons = (float32(cx), float32(cy))
+    common_x, common_y = float32(cx), float32(cy)
+    upper, lower, more = np.empty(w, np.uint32), np.empty(w, np.uint32), np.empty(w, np.uint32)
+    across, down = np.empty(w, np.float32), np.empty(w, np.float32)
+    steps_x, steps_y = np.empty(w, np.float32), np.empty(w, np.float32)
+    a, b, c, d = np.empty(w, np.float32), np.empty(w, np.float32), np.empty(w, np.float32), np.empty(w, np.float32)
     for j in range(h):
+        sums = weighed[3 * j * w : 3 * (j + 1) * w]
         for i in range(w):
-            q = j * w + i
-            sure = weighed[3 * q + 2]
-            fx, fy = weighed[3 * q] / sure, weighed[3 * q + 1] / sure
-            if abs(fx) < still and abs(fy) < still:
-                fx, fy = float32(0), float32(0)
-            x = min(right, max(float32(0), float32(i) + fx))
-            y = min(bottom, max(float32(0), float32(j) + fy))
-            x0, y0 = np.int64(x), np.int64(y)
-            wx, wy = x - float32(x0), y - float32(y0)
-            x1, y1 = min(x0 + 1, w - 1), min(y0 + 1, h - 1)
-            for k in range(4):
-                upper, lower = k * count + y0 * w, k * count + y1 * w
-                top = fields[upper + x0] + wx * (fields[upper + x1] - fields[upper + x0])
-                low = fields[lower + x0] + wx * (fields[lower + x1] - fields[lower + x0])
-                step = (fx if k & 1 == 0 else fy) * factor - commons[k & 1]
-                out[k * count + q] = min(limit, max(-limit, top + wy * (low - top) + step))
+            sure = sums[3 * i + 2]
+            fx, fy = sums[3 * i] / sure, sums[3 * i + 1] / sure
+            moves = (abs(fx) >= still) | (abs(fy) >= still)
+            fx, fy = fx if moves else none, fy if moves else none
+            steps_x[i], steps_y[i] = fx * factor - common_x, fy * factor - common_y
+            x = min(right, max(none, float32(i) + fx))
+            y = min(bottom, max(none, float32(j) + fy))
+            x0, y0 = i32(x), i32(y)
+            across[i], down[i] = x - float32(x0), y - float32(y0)
+            upper[i] = np.uint32(i32(y0 * i32(w)) + x0)
+            lower[i] = np.uint32(i32(min(i32(y0 + 1), i32(h - 1)) * i32(w)) + x0)
+            more[i] = np.uint32(x0 < i32(w - 1))
+        for k in range(4):
+            field, new = fields[k * count : (k + 1) * count], out[k * count + j * w : k * count + (j + 1) * w]
+            steps = steps_y if k & 1 else steps_x
+            for i in range(w):
+                high, low, next_ = upper[i], lower[i], more[i]
+                a[i], b[i] = field[high], field[np.uint32(high + next_)]
+                c[i], d[i] = field[low], field[np.uint32(low + next_)]
+            for i in range(w):
+                above = a[i] + across[i] * (b[i] - a[i])
+                below = c[i] + across[i] * (d[i] - c[i])
+                new[i] = min(limit, max(-limit, above + down[i] * (below - above) + steps[i]))
 
 
-@kernel("uint8[const], int, int16[const], int, int, int, uint8[], int, int")
+@kernel("uint32[const], int, int16[const], int, int, int, uint8[], int, int")
 def strew(tile: Any, side: int, places: Any, rows: int, bx: int, by: int, out: Any, w: int, h: int) -> None:
     """A texture where it has drifted to.
 
-    tile: (side, side), side a power of two, periodic.  places: `Drift.widened`, one layer of `rows` rows.  bx, by:
-    base. All in 1/16 pixel of `out`, (h, w).
+    tile: (side, side), side a power of two, periodic, as `drift.corners` packs it.  places: `Drift.widened`, one layer
+    of `rows` rows.  bx, by: base. All in 1/16 pixel of `out`, (h, w).
     """
-    mask, plane = side - 1, rows * w
+    i32 = np.int32
+    mask, plane = i32(side - 1), rows * w
+    cells, parts = np.empty(w, np.uint32), np.empty(w, np.uint8)
     for j in range(h):
         v = min(max(((2 * j + 1) * rows * 16) // (2 * h) - 8, 0), (rows - 1) * 16)
-        first, part = (v >> 4) * w, v & 15
-        second = first + w if part > 0 else first
+        first, lower = (v >> 4) * w, i32(v & 15)
+        second, upper = first + w if lower > 0 else first, i32(16 - lower)
+        high_x, low_x = places[first : first + w], places[second : second + w]
+        high_y, low_y = places[plane + first : plane + first + w], places[plane + second : plane + second + w]
+        row = out[j * w : j * w + w]
         for i in range(w):
-            dx = (places[first + i] * (16 - part) + places[second + i] * part) >> 4
-            dy = (places[plane + first + i] * (16 - part) + places[plane + second + i] * part) >> 4
-            x, y = 16 * i + bx + dx, 16 * j + by + dy
-            left, top = (x >> 4) & mask, ((y >> 4) & mask) * side
-            right, low = (left + 1) & mask, (top + side) & (side * side - 1)
-            wx, wy = x & 15, y & 15
-            upper = tile[top + left] * (16 - wx) + tile[top + right] * wx
-            lower = tile[low + left] * (16 - wx) + tile[low + right] * wx
-            out[j * w + i] = (upper * (16 - wy) + lower * wy + 128) >> 8
+            dx = i32(i32(high_x[i] * upper) + i32(low_x[i] * lower)) >> 4
+            dy = i32(i32(high_y[i] * upper) + i32(low_y[i] * lower)) >> 4
+            x, y = i32(16 * i + bx + dx), i32(16 * j + by + dy)
+            cells[i] = np.uint32(i32(i32(i32(y >> 4) & mask) * side) + i32(i32(x >> 4) & mask))
+            parts[i] = np.uint8(i32(x & 15) | i32(i32(y & 15) << 4))
+        for i in range(w):
+            cells[i] = tile[cells[i]]
+        for i in range(w):
+            four, wx, wy = i32(cells[i]), i32(parts[i] & 15), i32(parts[i] >> 4)
+            top = i32(i32(i32(four & 255) * i32(16 - wx)) + i32(i32(i32(four >> 8) & 255) * wx))
+            low = i32(i32(i32(i32(four >> 16) & 255) * i32(16 - wx)) + i32(i32(i32(four >> 24) & 255) * wx))
+            row[i] = np.uint8(i32(i32(i32(top * i32(16 - wy)) + i32(low * wy)) + 128) >> 8)

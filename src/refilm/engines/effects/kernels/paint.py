@@ -100,6 +100,18 @@ def stroke(p: Any, stride: int, pad: int, near: Any, code: Any, offsets: Any, ta
                 total >>= uint64(16)
 
 
+@kernel("uint8[const], uint8[const], uint8[const], uint8[], int")
+def mix(first: Any, second: Any, share: Any, out: Any, count: int) -> None:
+    """`first` where `share` is 0, `second` where it is 255, and between them a part of each, rounded by itself."""
+    i32 = np.int32
+    for k in range(count):
+        part = i32(share[k])
+        a = i32(i32(i32(first[k]) * i32(255 - part)) + 128)
+        b = i32(i32(i32(second[k]) * part) + 128)
+        # Exactly a / 255, rounded, for all products of two bytes.
+        out[k] = np.uint8(i32(i32(a + i32(a >> 8)) >> 8) + i32(i32(b + i32(b >> 8)) >> 8))
+
+
 @kernel("uint8[const], uint8[const], uint8[], int, int, int, int")
 def outline(fine: Any, coarse: Any, out: Any, count: int, keep: int, threshold: int, gain: int) -> None:
     """Ink where `fine` is darker than `coarse`: 255 is paper, 0 a full line (difference of Gaussians).

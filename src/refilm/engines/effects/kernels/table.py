@@ -12,9 +12,12 @@ from refilm.engines.effects.kernels.kernel import kernel
 CHROMA_NODES, LUMA_NODES = 33, 65
 
 
-@kernel("float32[const], uint8[], uint8[]")
+@kernel("float32[const], uint8[], uint16[]")
 def fill(grid: Any, luma: Any, chroma: Any) -> None:
-    """Interpolate `grid` [33 u][33 v][65 y][3] to `luma` [128 u][128 v][256 y] and `chroma` [128 u][128 v][64 y][2]."""
+    """Interpolate `grid` [33 u][33 v][65 y][3] to `luma` [128 u][128 v][256 y] and `chroma` [128 u][128 v][64 y].
+
+    An entry of `chroma` is the new U and, in its upper byte, the new V.
+    """
     column = np.empty(65 * 3, np.float32)
     row = 65 * 3
     for a in range(128):
@@ -38,17 +41,20 @@ def fill(grid: Any, luma: Any, chroma: Any) -> None:
                 k, w = 3 * (y >> 2), np.float32((y & 3) / 4)
                 value = column[k] + w * (column[k + 3] - column[k]) + np.float32(0.5)
                 luma[base + y] = np.uint8(min(np.float32(255), max(np.float32(0), value)))
-            base = (a * 128 + b) * 128
+            base = (a * 128 + b) * 64
             for q in range(64):
+                both = np.uint16(0)
                 for c in range(2):
                     k = 3 * q + 1 + c
                     value = column[k] + np.float32(0.375) * (column[k + 3] - column[k]) + np.float32(0.5)
-                    chroma[base + 2 * q + c] = np.uint8(min(np.float32(255), max(np.float32(0), value)))
+                    level = np.uint16(min(np.float32(255), max(np.float32(0), value)))
+                    both = np.uint16(both | (level << (8 * c)))
+                chroma[base + q] = both
 
 
 @kernel(
     "uint8[const], uint8[const], uint8[const], int, int, int,"
-    "uint8[], uint8[], uint8[], int, int, int, uint8[const], uint8[const], int, int"
+    "uint8[], uint8[], uint8[], int, int, int, uint8[const], uint16[const], int, int"
 )
 def look_up(
     y: Any, u: Any, v: Any, sy: int, su: int, sv: int,
@@ -59,21 +65,27 @@ def look_up(
 
     A table entry stands for an even chroma level; odd levels take the one below and the one above in turn, block by
     block, so that no level is lost on average.
+
+    Only the readings of the tables stand alone: the other loops then run on several pixels at once.
     """
+    i32 = np.int32
+    starts, cells, both = np.empty(2 * w, np.uint32), np.empty(w, np.uint32), np.empty(w, np.uint16)
     for j in range(h):
         row_u, row_v = u[j * su : j * su + w], v[j * sv : j * sv + w]
         out_u, out_v = ou[j * tu : j * tu + w], ov[j * tv : j * tv + w]
         top, bottom = y[2 * j * sy : 2 * j * sy + 2 * w], y[(2 * j + 1) * sy : (2 * j + 1) * sy + 2 * w]
         new_top, new_bottom = oy[2 * j * ty : 2 * j * ty + 2 * w], oy[(2 * j + 1) * ty : (2 * j + 1) * ty + 2 * w]
         for i in range(w):
-            odd = np.uint32((i ^ j) & 1)
-            a = min(np.uint32(255), row_u[i] + odd) >> np.uint32(1)
-            b = min(np.uint32(255), row_v[i] + odd) >> np.uint32(1)
-            entry = (a << np.uint32(7)) + b
-            base = entry << np.uint32(8)
-            y0, y1 = np.uint32(top[2 * i]), np.uint32(top[2 * i + 1])
-            y2, y3 = np.uint32(bottom[2 * i]), np.uint32(bottom[2 * i + 1])
-            new_top[2 * i], new_top[2 * i + 1] = luma[base + y0], luma[base + y1]
-            new_bottom[2 * i], new_bottom[2 * i + 1] = luma[base + y2], luma[base + y3]
-            q = (entry << np.uint32(7)) + (((y0 + y1 + y2 + y3) >> np.uint32(4)) << np.uint32(1))
-            out_u[i], out_v[i] = chroma[q], chroma[q + np.uint32(1)]
+            odd = i32((i ^ j) & 1)
+            a = i32(min(i32(255), i32(i32(row_u[i]) + odd)) >> 1)
+            b = i32(min(i32(255), i32(i32(row_v[i]) + odd)) >> 1)
+            entry = i32(i32(a << 7) + b)
+            level = i32(i32(i32(top[2 * i]) + top[2 * i + 1]) + i32(i32(bottom[2 * i]) + bottom[2 * i + 1]))
+            cells[i] = np.uint32(i32(i32(entry << 6) + i32(level >> 4)))
+            starts[2 * i] = starts[2 * i + 1] = np.uint32(i32(entry << 8))
+        for i in range(w):
+            both[i] = chroma[cells[i]]
+        for i in range(2 * w):
+            new_top[i], new_bottom[i] = luma[starts[i] + top[i]], luma[starts[i] + bottom[i]]
+        for i in range(w):
+            out_u[i], out_v[i] = np.uint8(both[i] & 255), np.uint8(both[i] >> 8)

@@ -17,7 +17,12 @@ from refilm.engines.effects.language.phrases import Piece
 Link = Literal["start", "comma", "and", "or", "with", "then", "next"]
 
 _COMMAS = {",", "\u3001", "\uff0c"}
-_JOINED: dict[str, Link] = {"and": "and", "or": "or", "with": "with", "then": "then", "next": "next", "without": "with"}
+_JOINED: dict[str, Link] = {
+    "and": "and", "or": "or", "with": "with", "then": "then", "next": "next", "without": "with", "since": "then",
+    "purpose": "then",
+}  # fmt: skip
+#: Pieces behind which a clause says why, or what for.
+_HINGES = ("since", "purpose")
 #: Pieces that fill a clause enough for a following "with" to begin another.
 _CONTENT = {"looks", "unreleased", "topics", "unknown", "refer", "mention", "companion", "quoted"}
 _VERBS = {"make", "add", "change", "remove", "keep", "take", "into", "not", "without", "more", "less", "excess"}
@@ -25,11 +30,15 @@ _VERBS = {"make", "add", "change", "remove", "keep", "take", "into", "not", "wit
 
 @dataclass(frozen=True)
 class Clause:
-    """Words that ask for one thing, or for several in one breath."""
+    """Words that ask for one thing, or for several in one breath.
+
+    hinge: "since" behind a word like "because", "purpose" behind one like "so that people", else "".
+    """
 
     pieces: tuple[Piece, ...]
     link: Link
     text: str
+    hinge: str = ""
 
     def has(self, *kinds: str) -> bool:
         """Whether a piece of one of these kinds is in it."""
@@ -50,22 +59,26 @@ def split(pieces: Sequence[Piece], text: str) -> tuple[Clause, ...]:
     clauses: list[Clause] = []
     current: list[Piece] = []
     link: Link = "start"
+    hinge = ""
 
-    def close(following: Link) -> None:
-        nonlocal link
+    def close(following: Link, hinged: str = "") -> None:
+        nonlocal link, hinge
         if current:
-            clauses.append(Clause(tuple(current), link, text[current[0].start : current[-1].end]))
+            clauses.append(Clause(tuple(current), link, text[current[0].start : current[-1].end], hinge))
             current.clear()
             link = following
         elif link != "start":
             # "snow, and grain": the word says more than the comma before it.
             link = following
+        hinge = hinged
 
     for piece in pieces:
         if piece.kind == "stop":
             close("comma" if piece.value in _COMMAS else "start")
         elif piece.kind in ("and", "or", "then", "next"):
             close(_JOINED[piece.kind])
+        elif piece.kind in _HINGES:
+            close(_JOINED[piece.kind], piece.kind)
         elif piece.kind in ("with", "without") and _full(current):
             close("with")
             if piece.kind == "without":

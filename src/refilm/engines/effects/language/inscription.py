@@ -12,9 +12,10 @@ from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import NamedTuple
 
+from refilm.engines.effects.language import times
 from refilm.engines.effects.language.clauses import Clause
 from refilm.engines.effects.language.lexicon import LANGUAGES, Lexicon, read_table
-from refilm.engines.effects.language.text import Token
+from refilm.engines.effects.language.text import Token, tokenize
 from refilm.engines.effects.plan import Value
 
 #: The look that is text, and the most characters of it.
@@ -76,12 +77,13 @@ def find(text: str) -> list[Quoted]:
         Quoted(match.start(), match.end(), match[match.lastgroup or 0].strip()) for match in _MARKS.finditer(text)
     ]
     bare = _without(text, marked)
-    breaks = [(match.start(), match.end()) for match in _BREAK.finditer(bare)]
+    timeless = _without_times(bare) if len(marked) > 1 else bare
+    breaks = [(match.start(), match.end()) for match in _BREAK.finditer(timeless)]
     told: dict[str, tuple[bool, bool]] = {}  # of each part of the prompt: whether it names text, or only a place
     found: list[Quoted] = []
     for each in marked:
         start = max((end for _, end in breaks if end <= each.start), default=0)
-        around = bare[start : next((begin for begin, _ in breaks if begin >= each.end), len(bare))]
+        around = timeless[start : next((begin for begin, _ in breaks if begin >= each.end), len(bare))]
         if around not in told:
             told[around] = bool(_names().search(around)), not re.sub(r"\W", "", _placings().sub(" ", around))
         named, placed = told[around]
@@ -103,6 +105,14 @@ def _without(text: str, marked: Sequence[Quoted]) -> str:
         parts += [text[at : each.start], " " * (each.end - each.start)]
         at = each.end
     return "".join([*parts, text[at:]])
+
+
+def _without_times(text: str) -> str:
+    """The text with blanks in the place of words of time: `"A" until 2 s and "B" after it`."""
+    for token in times.set_apart(tokenize(text), text):
+        if isinstance(token, times.TimeToken):
+            text = f"{text[: token.start]}{' ' * (token.end - token.start)}{text[token.end :]}"
+    return text
 
 
 def _unmarked(text: str) -> Iterator[Quoted]:

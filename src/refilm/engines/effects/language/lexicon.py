@@ -68,6 +68,7 @@ class Entry:
 
     borrowed: it is an English word in another language.  name: it is somebody's or something's name, a film's perhaps.
     cure: the look that mends a clip of which this is told ("overexposed"), "" where nothing is wrong with it.
+    beside: the looks beside which a topic is only a part of the look ("shadows" beside a noir).
     """
 
     kind: str
@@ -75,6 +76,7 @@ class Entry:
     borrowed: bool = False
     name: bool = False
     cure: str = ""
+    beside: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -211,17 +213,20 @@ def read_table(name: str) -> dict[str, Any]:
 def rows(table: Mapping[str, Any]) -> Iterator[tuple[str, Entry]]:
     """Each phrase of a language's table with what it is, the more telling kinds first."""
     cures = {phrase: cure for cure, phrases in table.get("faults", {}).items() for phrase in phrases}
-    for phrases, entry in _groups(table):
-        for phrase in phrases:
-            cure = cures.get(phrase, "") if entry.kind == "looks" else ""
-            yield phrase, replace(entry, cure=cure) if cure else entry
-    for kind, phrases in table.get("grammar", {}).items():
-        for phrase in phrases:
-            yield phrase, Entry("make", REPAINT) if kind == REPAINT else Entry(kind, phrase)
     owners: dict[str, set[str]] = {}
     for look, phrases in table.get("companions", {}).items():
         for phrase in phrases:
             owners.setdefault(phrase, set()).add(look)
+    for phrases, entry in _groups(table):
+        for phrase in phrases:
+            if entry.kind == "topics" and phrase in owners:
+                yield phrase, replace(entry, beside=frozenset(owners[phrase]))
+            else:
+                cure = cures.get(phrase, "") if entry.kind == "looks" else ""
+                yield phrase, replace(entry, cure=cure) if cure else entry
+    for kind, phrases in table.get("grammar", {}).items():
+        for phrase in phrases:
+            yield phrase, Entry("make", REPAINT) if kind == REPAINT else Entry(kind, phrase)
     yield from ((phrase, Entry("companion", frozenset(looks))) for phrase, looks in owners.items())
 
 

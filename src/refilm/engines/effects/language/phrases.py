@@ -24,7 +24,7 @@ class Piece:
     """A phrase of the prompt. kind and value: as its `Entry`, or "unknown", "number", "multiple", "mention", "quoted".
 
     start, end: its place in the cleaned text.  words: how many it has.  read_as: the word that a typo was taken for.
-    borrowed, name, cure: as its `Entry`.
+    borrowed, name, cure, beside: as its `Entry`.
     """
 
     kind: str
@@ -36,6 +36,7 @@ class Piece:
     borrowed: bool = False
     name: bool = False
     cure: str = ""
+    beside: frozenset[str] = frozenset()
 
 
 def cover(tokens: Sequence[Token], language: Language, *, exactly: bool) -> tuple[Piece, ...]:
@@ -65,6 +66,7 @@ def cover(tokens: Sequence[Token], language: Language, *, exactly: bool) -> tupl
                 entry.borrowed,
                 entry.name,
                 entry.cure,
+                entry.beside,
             )
         )
         at = end

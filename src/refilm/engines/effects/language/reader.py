@@ -10,12 +10,17 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from refilm.engines.effects.language.clauses import Clause, sentences, split
+from refilm.engines.effects.language.faults import finds_fault, finds_too_much, leans
 from refilm.engines.effects.language.lexicon import LANGUAGES, Lexicon
-from refilm.engines.effects.language.meaning import Reading, finds_fault, leans, read_clause, read_constraint
+from refilm.engines.effects.language.meaning import read_clause, read_constraint
 from refilm.engines.effects.language.phrases import Piece, cover
+from refilm.engines.effects.language.remarks import as_remark
 from refilm.engines.effects.language.scopes import Scope, scopes
 from refilm.engines.effects.language.text import Token, accented
+from refilm.engines.effects.language.wish import Reading
 
+#: What may stand for the colours that were named before it, and how these are called.
+_THEM, _COLOURS = {"them"}, {"colors", "colours", "tones", "hues"}
 _BREAKS = set(",.;!?\n\u3002\uff0c\u3001\uff1b\uff01\uff1f")
 
 
@@ -32,7 +37,8 @@ def read(tokens: Sequence[Token], text: str, lexicon: Lexicon, *, references: in
         for scope in found:
             clause = scope.clause
             reading = read_clause(clause, lexicon, nearby=nearby, references=references, mention=mention, told=told)
-            told = finds_fault(clause) or (told and leans(clause))
+            told = finds_fault(clause) or (told and leans(clause)) or finds_too_much(clause)
+            reading = as_remark(reading, heard[-1] if heard else None)
             if heard:
                 reading = _inherit(heard, reading, lexicon)
             heard.append(reading)
@@ -46,7 +52,7 @@ def _at_times(reading: Reading, scope: Scope, lexicon: Lexicon) -> Reading:
         return replace(reading, wishes=(), reason=lexicon.topics[scope.why], unread=False)
     if not scope.spans:
         return reading
-    wishes = tuple(replace(wish, span=span) for wish in reading.wishes for span in scope.spans)
+    wishes = tuple(replace(wish, span=span, lent=scope.lent) for wish in reading.wishes for span in scope.spans)
     return replace(reading, wishes=wishes, spans=scope.spans)
 
 
@@ -56,6 +62,7 @@ def _pieces(tokens: tuple[Token, ...], lexicon: Lexicon) -> tuple[Piece, ...]:
     Where languages tie, the one that understands the whole prompt best wins, then the order of `LANGUAGES`.
     """
     exactly = accented(tokens)
+    tokens = _named(tokens, lexicon)
 
     def reading(stretch: Sequence[Token], name: str) -> tuple[Piece, ...]:
         return cover(stretch, lexicon.languages[name], exactly=exactly and name == "vi")
@@ -70,6 +77,25 @@ def _pieces(tokens: tuple[Token, ...], lexicon: Lexicon) -> tuple[Piece, ...]:
         best: tuple[Piece, ...] = min((reading(stretch, name) for name in ranked), key=_strangeness)
         pieces += best
     return tuple(pieces)
+
+
+def _named(tokens: tuple[Token, ...], lexicon: Lexicon) -> tuple[Token, ...]:
+    """The tokens, with "colors" in the place of a "them" that refers to such: "the colours are dull, make them pop"."""
+    if not any(token.plain in _THEM for token in tokens):
+        return tokens
+    named, referent = {}, ""
+    for piece in cover(tokens, lexicon.languages["en"], exactly=False):
+        token = next((token for token in tokens if token.start == piece.start), None)
+        if token is not None and piece.kind == "topics" and token.plain in _THEM:
+            if referent == "aspect":
+                named[token.start] = replace(token, plain="colors", exact="colors")
+        elif piece.kind in ("aspect", "topics", "unknown") or (piece.kind == "looks" and _says_colours(piece, tokens)):
+            referent = "aspect" if piece.kind in ("aspect", "looks") else piece.kind
+    return tuple(named.get(token.start, token) for token in tokens)
+
+
+def _says_colours(piece: Piece, tokens: Sequence[Token]) -> bool:
+    return any(token.plain in _COLOURS for token in tokens if piece.start <= token.start < piece.end)
 
 
 def _strangeness(pieces: Sequence[Piece]) -> int:

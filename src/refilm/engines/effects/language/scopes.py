@@ -24,13 +24,14 @@ class Scope:
     """A clause without its words of time, and when it holds.
 
     spans: empty for the whole clip.  why: the topic that says why its time cannot be had, "" where it can.  bare: it
-    is of words of time alone.
+    is of words of time alone.  lent: its time was said at the end of a clause listed after it.
     """
 
     clause: Clause
     spans: tuple[Span, ...] = ()
     why: str = ""
     bare: bool = False
+    lent: bool = False
 
 
 def scopes(clauses: Sequence[Clause]) -> list[Scope]:
@@ -94,7 +95,7 @@ def _look_back(clauses: Sequence[Clause], told: list[Scope]) -> set[int]:
             continue
         listed = scope.bare or (clauses[position].verbless and clauses[position].link in _LISTED)
         while listed and before >= 0 and not own[before]:
-            told[before] = replace(told[before], spans=scope.spans, why=scope.why)
+            told[before] = replace(told[before], spans=scope.spans, why=scope.why, lent=not scope.bare)
             own[before] = True
             if scope.bare:
                 used.add(position)

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from refilm.engines.effects.language.lexicon import Ingredient, Lexicon, Look
-from refilm.engines.effects.language.meaning import Wish
+from refilm.engines.effects.language.wish import Wish
 from refilm.engines.effects.operator import OperatorSpec
 from refilm.engines.effects.plan import STAGES, RefusedClause, Step, Value
 from refilm.engines.effects.spans import covers, overlap
@@ -70,7 +70,9 @@ def _candidates(wishes: Sequence[Wish], lexicon: Lexicon, specs: Specs) -> list[
         note = "; ".join(part for part in (look.note, wish.note) if part)
         for ingredient in look.steps:
             parameters = _parameters(ingredient, wish, specs[ingredient.operator]) | wish.parameters
-            step = Step(ingredient.operator, parameters, wish.clause, note, wish.span)
+            # "Reverse, and sepia from 2 s to 4 s": the clip has one course, so the time is of the sepia alone.
+            whole = wish.lent and not specs[ingredient.operator].spans
+            step = Step(ingredient.operator, parameters, wish.clause, note, None if whole else wish.span)
             candidates.append(_Candidate(step, len(look.steps) > 1, wish.stated))
     return candidates
 

@@ -10,6 +10,8 @@ from typing import NoReturn
 import sqlalchemy as sa
 from alembic import op
 
+from refilm.errors import Unavailable
+
 revision, down_revision, branch_labels, depends_on = "0001", None, None, None
 
 
@@ -122,4 +124,4 @@ def make_index(name: str, table: str, columns: list[str], where: str, *, unique:
 
 def downgrade() -> NoReturn:
     """Refuse."""
-    raise NotImplementedError("The schema cannot be taken back: go back to the copy of the database from before.")
+    raise Unavailable("The schema cannot be taken back: go back to the copy of the database from before.")
