@@ -31,7 +31,7 @@ from place import Host, database, end, leave_nothing_behind
 from traffic import TERMINAL, Journal, begin
 
 from refilm.assets.local import LocalAssets
-from refilm.bootstrap import open_store
+from refilm.bootstrap.places import open_store
 from refilm.config import Settings
 from refilm.testing import make_clip
 

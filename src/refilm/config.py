@@ -209,7 +209,8 @@ class Settings(BaseSettings):
         le=64,
         description=(
             "Child processes kept ready for edits of each engine, about 150 MB each, at most one for each worker, and "
-            "one for probes; 0: each job waits for its own, about 2 s; unset: one for each worker."
+            "one for probes; 0: each job waits for its own, about 2 s; unset: one for every two processor cores, so on "
+            "2 cores one."
         ),
     )
     edit_memory_bytes: int = Field(
@@ -344,6 +345,14 @@ class Settings(BaseSettings):
     def sandbox_level(self) -> Sandbox:
         """How far children are locked."""
         return self.sandbox or usual_sandbox()
+
+    def spares_for(self, slots: int) -> int:
+        """How many children to keep ready for an engine of which so many edits may run at once.
+
+        An edit keeps two cores busy, and making a child takes 1 s of one of them: more could not be made in time.
+        """
+        most = max(1, (os.cpu_count() or 1) // 2) if self.spares is None else self.spares
+        return min(slots, most)
 
     def child_limits(self) -> Limits:
         """What a child process may use. Its processor time is what it could use up within the wall-clock limit."""

@@ -130,9 +130,12 @@ class ServerProcess:
 
 
 def environment(settings: Mapping[str, str]) -> dict[str, str]:
-    """Our environment without its own REFILM_ and RUNWAYML_ values, with `settings`."""
+    """Our environment without its own REFILM_ and RUNWAYML_ values, with `settings`.
+
+    No children are kept ready unless the settings say so: for a server of a few tasks they cost more than they save.
+    """
     own = {name: value for name, value in os.environ.items() if not name.startswith(("REFILM_", "RUNWAYML_"))}
-    return {**own, **settings}
+    return {**own, "REFILM_SPARES": "0", **settings}
 
 
 def free_port() -> int:

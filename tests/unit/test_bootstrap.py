@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
-from refilm.bootstrap import build, build_worker, open_accounts, pool_of_task, pools_of, signing_secret
+from refilm.bootstrap.lending import pool_of_task, pools_of
+from refilm.bootstrap.places import open_accounts, signing_secret
+from refilm.bootstrap.process import build, build_worker
 from refilm.config import Settings
 from refilm.engines.registry import Registry
 from refilm.errors import NotFound, Unavailable
@@ -128,15 +130,22 @@ def test_a_machine_that_cannot_lock_children_is_refused_unless_told_otherwise(tm
         build(Settings(data=tmp_path, sandbox=sandbox)).close()
 
 
-def test_children_are_kept_for_the_engines_that_work_here(tmp_path: Path):
-    """One child for each worker and one for probes; fewer where the settings say so; none for what is not done here."""
+def test_children_are_kept_for_the_engines_that_work_here(tmp_path: Path, monkeypatch):
+    """One child for two cores and one for probes; else as the settings say, and none beyond what can run here."""
+    monkeypatch.setattr("os.cpu_count", lambda: 4)
     kept = []
-    for wish in ({"workers": 3}, {"workers": 3, "spares": 2}, {"workers": 0}, {"workers": 3, "spares": 0}):
+    for wish in ({"workers": 3}, {"workers": 1}, {"workers": 3, "spares": 5}, {"workers": 0}, {"workers": 3, "spares": 0}):
         server = build(Settings(data=tmp_path, **wish))
         kept.append(server.runner._spares._wanted)
         server.close()
 
-    assert kept == [{"effects": 3, None: 1}, {"effects": 2, None: 1}, {None: 1}, {"effects": 0, None: 0}]
+    assert kept == [
+        {"effects": 2, None: 1},
+        {"effects": 1, None: 1},
+        {"effects": 3, None: 1},
+        {None: 1},
+        {"effects": 0, None: 0},
+    ]
 
 
 def test_a_foreign_schema_is_refused_and_nothing_stays_locked(tmp_path: Path):

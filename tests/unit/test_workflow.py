@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from refilm.accounts import Caller
-from refilm.bootstrap import Server, build
+from refilm.bootstrap.process import Server, build
 from refilm.config import Settings
 from refilm.domain.clip import ClipInfo
 from refilm.domain.edit import EditRequest, Model, OutputSpec

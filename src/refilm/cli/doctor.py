@@ -65,7 +65,7 @@ def look_at_disk() -> Iterator[Finding]:
 
 def look_at_assets() -> Iterator[Finding]:
     """The place for assets, where it is not the data folder."""
-    from refilm.bootstrap import open_assets
+    from refilm.bootstrap.places import open_assets
     from refilm.cli.options import settings_with
     from refilm.errors import Unavailable
 

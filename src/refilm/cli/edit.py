@@ -145,7 +145,7 @@ def options_for(settings: Settings, request: EditRequest) -> dict[str, Any]:
     options = settings.engine_options()
     if not (settings.chat_url or settings.embedding_model):
         return options
-    from refilm.bootstrap import interpret_with, lent_aids
+    from refilm.bootstrap.lending import interpret_with, lent_aids
     from refilm.engines.base import never_mind
     from refilm.engines.registry import Registry
 

@@ -19,7 +19,8 @@ from PIL import Image
 
 from refilm import __version__
 from refilm.accounts import Accounts
-from refilm.bootstrap import now, open_store
+from refilm.bootstrap.clock import now
+from refilm.bootstrap.places import open_store
 from refilm.cli import main
 from refilm.cli.edit import appearing, size_for
 from refilm.cli.keyframe import keyframes_of
