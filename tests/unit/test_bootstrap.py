@@ -134,7 +134,13 @@ def test_children_are_kept_for_the_engines_that_work_here(tmp_path: Path, monkey
     """One child for two cores and one for probes; else as the settings say, and none beyond what can run here."""
     monkeypatch.setattr("os.cpu_count", lambda: 4)
     kept = []
-    for wish in ({"workers": 3}, {"workers": 1}, {"workers": 3, "spares": 5}, {"workers": 0}, {"workers": 3, "spares": 0}):
+    for wish in (
+        {"workers": 3},
+        {"workers": 1},
+        {"workers": 3, "spares": 5},
+        {"workers": 0},
+        {"workers": 3, "spares": 0},
+    ):
         server = build(Settings(data=tmp_path, **wish))
         kept.append(server.runner._spares._wanted)
         server.close()
