@@ -123,7 +123,7 @@ def print_lock(clip: Path, *, quick: bool) -> None:
     print(f"first edited       {edits:>8.3f} s")
     print(f"cancel to buried   {cancel:>8.3f} s   goal {CANCEL:g}: {limits.verdict(cancel < CANCEL)}")
     print(f"spare, processor   {min(told['spare'] for told in spared):>8.2f} s")
-    print(f"spare, memory      {min(size for _, _, size in spared):>8.0f} MB", flush=True)
+    print(f"spare, memory      {min(told['megabytes'] for told in spared):>8.0f} MB", flush=True)
 
 
 def main() -> None:
