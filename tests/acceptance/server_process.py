@@ -107,6 +107,11 @@ class ServerProcess:
         return psutil.Process(self._running().pid).children(recursive=True)
 
     @property
+    def pid(self) -> int:
+        """Of the server process."""
+        return self._running().pid
+
+    @property
     def resident_bytes(self) -> int:
         """Memory of the server process, without its children."""
         return int(psutil.Process(self._running().pid).memory_info().rss)

@@ -17,6 +17,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from typing import IO, Any, BinaryIO
 
 from refilm.errors import Cancelled, EngineCrash, TooExpensive
@@ -56,21 +57,14 @@ class Child:
 
         The child dies with the thread that calls this.
         """
-        self._noise: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the child
-        self._socket, theirs = socket.socketpair()
         self._pending = b""
-        environment = ENVIRONMENT | {name: os.environ[name] for name in INHERITED if name in os.environ}
-        with theirs:
-            self._process: subprocess.Popen[bytes] = subprocess.Popen(
-                command,
-                stdin=theirs.fileno(),
-                stdout=subprocess.DEVNULL,
-                stderr=self._noise,
-                cwd="/",
-                env=environment,
-                close_fds=True,
-                start_new_session=True,
-            )
+        with ExitStack() as undo:
+            self._noise: IO[bytes] = undo.enter_context(tempfile.TemporaryFile())
+            self._socket, theirs = socket.socketpair()
+            undo.enter_context(self._socket)
+            with theirs:
+                self._process = start_process(command, theirs, self._noise)
+            undo.pop_all()  # `end` closes them from now on
         self.send({**setup, "parent": os.getpid()}, [])
 
     def __enter__(self) -> Child:
@@ -152,6 +146,21 @@ class Child:
         size = self._noise.seek(0, os.SEEK_END)
         self._noise.seek(max(0, size - 2000))
         return self._noise.read().decode("utf-8", "replace").strip()
+
+
+def start_process(command: Sequence[str], channel: socket.socket, noise: IO[bytes]) -> subprocess.Popen[bytes]:
+    """Start a child that has the channel as standard input and writes its noise, and inherits nothing else of ours."""
+    environment = ENVIRONMENT | {name: os.environ[name] for name in INHERITED if name in os.environ}
+    return subprocess.Popen(
+        command,
+        stdin=channel.fileno(),
+        stdout=subprocess.DEVNULL,
+        stderr=noise,
+        cwd="/",
+        env=environment,
+        close_fds=True,
+        start_new_session=True,
+    )
 
 
 def check_time(passed: float, seconds: float, silent: float, idle: float) -> None:

@@ -18,6 +18,9 @@ from refilm.engines.registry import Registry
 from refilm.errors import UnsupportedEdit
 from refilm.runner import child
 
+#: The line whose edit is guided by a picture at a moment of the clip.
+GUIDED = "make it brighter and cooler"
+
 
 class Audited:
     """Runs the effects engine once for each line of the prompt, over the same files."""
@@ -46,8 +49,18 @@ class Audited:
         for line in request.prompt_text.splitlines():
             output.seek(0)
             output.truncate()
-            wanted = replace(request, prompt_text=line, references=request.references if "reference" in line else ())
-            given = Inputs(inputs.video, inputs.info, inputs.references if wanted.references else ())
+            wanted = replace(
+                request,
+                prompt_text=line,
+                references=request.references if "reference" in line else (),
+                keyframes=request.keyframes if line == GUIDED else (),
+            )
+            given = Inputs(
+                inputs.video,
+                inputs.info,
+                inputs.references if wanted.references else (),
+                inputs.keyframes if wanted.keyframes else (),
+            )
             try:
                 EffectsEngine().edit(wanted, given, output, on_event, options)
             except UnsupportedEdit as refusal:

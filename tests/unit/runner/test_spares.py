@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 import tempfile
 import threading
@@ -20,7 +21,7 @@ from refilm.domain.edit import EditRequest, Model
 from refilm.errors import EngineCrash
 from refilm.runner.lockdown import Sandbox
 from refilm.runner.process import Runner
-from refilm.runner.spawn import go_on
+from refilm.runner.spawn import Child, go_on
 
 ODD_CHILD = Path(__file__).parents[1] / "odd_child.py"
 COMMAND = (sys.executable, "-I", str(ODD_CHILD))
@@ -143,6 +144,35 @@ def test_closing_does_not_wait_for_a_child_that_warms_up():
     runner.close()
 
     assert waiting() == set()
+
+
+def test_spares_are_gone_with_a_parent_that_is_killed():
+    """A parent that gets no chance to close leaves no waiting child behind."""
+    script = (
+        "import sys, time; from refilm.runner.lockdown import Sandbox; from refilm.runner.process import Runner\n"
+        "runner = Runner(command=sys.argv[1:], sandbox=Sandbox.OFF, spares={'odd': 1, None: 1})\n"
+        "runner.start()\n"
+        "while sum(runner.spares().values()) < 2: time.sleep(0.02)\n"
+        "print('ready', flush=True); time.sleep(600)"
+    )
+    with subprocess.Popen([sys.executable, "-c", script, *COMMAND], stdout=subprocess.PIPE) as parent:
+        assert parent.stdout is not None
+        assert parent.stdout.readline() == b"ready\n"
+        spares = [child.pid for child in psutil.Process(parent.pid).children()]
+        parent.kill()
+
+    assert len(spares) == 2
+    until(lambda: all(is_dead(pid) for pid in spares))
+
+
+def test_a_command_that_is_not_there_leaves_nothing_open():
+    """What was opened for a child that could not be started is closed again."""
+    before = set(os.listdir("/proc/self/fd")) if sys.platform == "linux" else set()
+
+    with pytest.raises(FileNotFoundError):
+        Child(("/nowhere/python",), {})
+
+    assert not before or set(os.listdir("/proc/self/fd")) <= before
 
 
 def test_a_child_that_cannot_start_is_not_tried_without_end(caplog):
