@@ -25,7 +25,7 @@ from refilm.runner import child
 
 sys.path.append(str(Path(__file__).parent))  # an isolated interpreter does not look beside its script
 
-from mutants import mutant  # noqa: E402
+from mutants import mutant
 
 PROMPT = "make it sepia"
 
