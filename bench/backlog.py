@@ -18,7 +18,7 @@ from peers import Postgres, ask, tell
 from rows import accounts, add_waiting
 
 from refilm.admission import Admission
-from refilm.bootstrap import open_store, queue_engine
+from refilm.bootstrap.places import open_store, queue_engine
 from refilm.config import Settings
 from refilm.domain.account import Tier
 from refilm.domain.edit import EditRequest, Model

@@ -1,9 +1,10 @@
 """What each operator costs, as a ratio to a plain FFmpeg transcode of the same clip in the same run.
 
-    python bench/effects.py [--section cost sizes memory start prompts] [--only NAME ...] [--clip PATH] [--quick]
+    python bench/effects.py [--section NAME ...] [--only NAME ...] [--clip PATH] [--quick]
 
 Section `cost` is the table of all operators, `sizes` the same for one grade and one painting at 1920x1080 and 3840x2160
-against the transcode at that size; `memory`, `start` and `prompts` are those of `bench/limits.py`.
+against the transcode at that size; `memory`, `start` and `prompts` are those of `bench/limits.py`, and
+`lock` is what it costs that children are locked, of `bench/lock.py`.
 
 Every measurement is a process of its own. The transcode runs again after every third job, and a job is divided by the
 two transcodes around it, so that a machine that grows busy does so for both; the table shows medians over the rounds.
@@ -34,6 +35,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import limits
+import lock
 
 ROOT = Path(__file__).resolve().parent.parent
 MOVIEPY_HOME = ROOT / ".cache" / "bench-moviepy"
@@ -352,7 +354,7 @@ def enlarged(clip: Path, size: tuple[int, int], frames: int, room: Path) -> Path
     return large
 
 
-SECTIONS = ("cost", "sizes", *limits.SECTIONS)
+SECTIONS = ("cost", "sizes", *limits.SECTIONS, "lock")
 
 
 def main() -> None:
@@ -371,6 +373,8 @@ def main() -> None:
     if "sizes" in sections:
         print_sizes(clip, rounds, quick=quick)
     limits.print_sections(sections, clip, quick=quick, only=arguments.only)
+    if "lock" in sections:
+        lock.print_lock(clip, quick=quick)
 
 
 def parser() -> argparse.ArgumentParser:

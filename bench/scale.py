@@ -33,7 +33,7 @@ from grounds import KINDS, ROUTES, campaign_server, create_call, environment_of,
 from peers import ENVIRONMENTS, Call, Postgres, ask, refilm_with, tell
 from rows import accounts, add_finished
 
-from refilm.bootstrap import open_store, queue_engine
+from refilm.bootstrap.places import open_store, queue_engine
 
 SIZES = (1_000, 100_000, 1_000_000)
 CONNECTIONS = 8

@@ -8,7 +8,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from refilm.accounts import Accounts
-from refilm.bootstrap import now, open_store
+from refilm.bootstrap.clock import now
+from refilm.bootstrap.places import open_store
 from refilm.config import Settings
 from refilm.store.base import Store
 from refilm.store.tables import accounts, tasks

@@ -22,7 +22,7 @@ from judge import Verdict, check_sqlite, end_of, judge, wait_until_settled
 from place import Host, database, end, leave_nothing_behind
 from traffic import PROMPTS, ROUTES, Journal, Target, Traffic
 
-from refilm.bootstrap import open_assets, open_store
+from refilm.bootstrap.places import open_assets, open_store
 from refilm.config import Settings
 
 #: Leases of seconds, so that the sweep of a dead worker's tasks is part of the run.

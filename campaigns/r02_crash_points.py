@@ -23,7 +23,7 @@ from judge import Verdict, check_sqlite, end_of, judge, wait_until_settled
 from place import Host, database, end, leave_nothing_behind
 from traffic import ROUTES, TERMINAL, Journal, Target, Traffic
 
-from refilm.bootstrap import open_assets, open_store
+from refilm.bootstrap.places import open_assets, open_store
 from refilm.config import Settings
 from refilm.testing import make_clip
 

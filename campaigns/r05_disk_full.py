@@ -25,7 +25,7 @@ from judge import Verdict, check_sqlite, judge, wait_until_settled
 from place import Host, end, leave_nothing_behind
 from traffic import ROUTES, Journal, Target, Traffic
 
-from refilm.bootstrap import open_assets, open_store
+from refilm.bootstrap.places import open_assets, open_store
 from refilm.config import Settings
 
 #: Size of the file system, and what the server is told to keep free, in bytes.

@@ -27,7 +27,7 @@ from runwayml import RunwayML
 from traffic import Journal
 
 from refilm.assets.local import LocalAssets
-from refilm.bootstrap import open_store
+from refilm.bootstrap.places import open_store
 from refilm.config import Settings
 from refilm.testing import make_clip
 

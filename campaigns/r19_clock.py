@@ -18,7 +18,7 @@ from judge import Verdict, check_sqlite, end_of, judge, wait_until_settled
 from place import Host, end, leave_nothing_behind
 from traffic import ROUTES, Journal, Target, Traffic
 
-from refilm.bootstrap import open_assets, open_store
+from refilm.bootstrap.places import open_assets, open_store
 from refilm.config import Settings
 
 CLOCKED = Path(__file__).with_name("clocked.py")

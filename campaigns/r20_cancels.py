@@ -31,7 +31,7 @@ from place import Host, database, end, leave_nothing_behind
 from traffic import TERMINAL, Journal, begin
 
 from refilm.assets.local import LocalAssets
-from refilm.bootstrap import open_store
+from refilm.bootstrap.places import open_store
 from refilm.config import Settings
 from refilm.testing import make_clip
 
@@ -47,6 +47,7 @@ SETTINGS = {
     "REFILM_ROUTES": '{"gen4_aleph": "campaign"}',
     "REFILM_PRICES": '{"gen4_aleph": 5}',
     "REFILM_WORKERS": str(WORKERS),
+    "REFILM_SPARES": "0",  # every child is one at work
     "REFILM_LOG_LEVEL": "error",
 }
 

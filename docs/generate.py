@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Mapping
+from enum import EnumType
 from pathlib import Path
-from typing import Any, get_origin
+from typing import Any, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le
 from pydantic_core import to_json
@@ -113,6 +114,9 @@ def kind_of(annotation: Any) -> str:
         return "`true` or `false`"
     if get_origin(annotation) is dict:
         return "JSON object"
+    for part in get_args(annotation):
+        if isinstance(part, EnumType):
+            return " or ".join(f"`{choice}`" for choice in part)
     if "Secret" in text:
         return "secret text"
     kinds = (("tuple", "list"), ("Path", "path"), ("float", "number"), ("int", "whole number"), ("str", "text"))

@@ -5,9 +5,10 @@ Below this floor nobody reads settings, the environment or the clock: values arr
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator, model_validator
@@ -15,6 +16,10 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from refilm.domain.account import Tier
 from refilm.domain.edit import Model, ModelLimits
+from refilm.runner.lockdown import Sandbox, usual_sandbox
+
+if TYPE_CHECKING:
+    from refilm.runner.process import Limits
 
 #: A bucket with a prefix of plain segments, or an absolute folder.
 _PLACE = re.compile(r"s3://[A-Za-z0-9][A-Za-z0-9._-]{1,62}(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*/?|file:///.+")
@@ -190,6 +195,27 @@ class Settings(BaseSettings):
         None, ge=1, description="Tasks of one account that may wait, beyond which creates get 429; unset: no cap."
     )
     edit_seconds: float = Field(3600.0, gt=0, description="Wall-clock limit of one edit.")
+    sandbox: Sandbox | None = Field(
+        None,
+        description=(
+            "How far child processes that decode and edit are locked: require refuses to start where the kernel lacks "
+            "Landlock or seccomp, best-effort takes what there is, off takes nothing; unset: require on Linux, "
+            "best-effort elsewhere."
+        ),
+    )
+    spares: int | None = Field(
+        None,
+        ge=0,
+        le=64,
+        description=(
+            "Child processes kept ready for edits of each engine, about 150 MB each, at most one for each worker, and "
+            "one for probes; 0: each job waits for its own, about 2 s; unset: one for every two processor cores, so on "
+            "2 cores one."
+        ),
+    )
+    edit_memory_bytes: int = Field(
+        4 << 30, ge=1 << 30, description="Address space of one locked child process; beyond it an edit fails."
+    )
     edit_seconds_per_megapixel_frame: float = Field(
         1.0, gt=0, description="Seconds an edit may take for each million pixels of each frame, within edit_seconds."
     )
@@ -315,6 +341,25 @@ class Settings(BaseSettings):
         if model is Model.ALEPH2:
             return ModelLimits(min_seconds=2, max_seconds=self.aleph2_max_seconds, long_side=1920, short_side=1080)
         return ModelLimits(min_seconds=0, max_seconds=self.gen4_aleph_max_seconds, long_side=3840, short_side=2160)
+
+    def sandbox_level(self) -> Sandbox:
+        """How far children are locked."""
+        return self.sandbox or usual_sandbox()
+
+    def spares_for(self, slots: int) -> int:
+        """How many children to keep ready for an engine of which so many edits may run at once.
+
+        An edit keeps two cores busy, and making a child takes 1 s of one of them: more could not be made in time.
+        """
+        most = max(1, (os.cpu_count() or 1) // 2) if self.spares is None else self.spares
+        return min(slots, most)
+
+    def child_limits(self) -> Limits:
+        """What a child process may use. Its processor time is what it could use up within the wall-clock limit."""
+        from refilm.runner.process import Limits
+
+        cores = os.cpu_count() or 1
+        return Limits(memory_bytes=self.edit_memory_bytes, cpu_seconds=int(self.edit_seconds * cores) + 1)
 
     def engine_options(self) -> dict[str, Any]:
         """The operator's settings for engines."""

@@ -26,7 +26,11 @@ def source(material: Material, tmp_path_factory: pytest.TempPathFactory) -> Iter
 @pytest.fixture(scope="session")
 def server(source: HttpsSource, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     """`refilm serve` as users start it, allowed to fetch from `source`."""
-    settings = {"REFILM_FETCH_ALLOW": source.allow, "REFILM_FETCH_CA_FILE": str(source.ca_file)}
+    settings = {
+        "REFILM_FETCH_ALLOW": source.allow,
+        "REFILM_FETCH_CA_FILE": str(source.ca_file),
+        "REFILM_SPARES": "1",  # as on a machine of two cores; this server lives long
+    }
     with ServerProcess(tmp_path_factory.mktemp("server") / "data", settings) as server:
         yield server
 

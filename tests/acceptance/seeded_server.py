@@ -24,7 +24,7 @@ from https_source import HttpsSource
 from PIL import Image
 
 from refilm.assets.fetch import Fetcher, FetchLimits
-from refilm.bootstrap import Server, build
+from refilm.bootstrap.process import Server, build
 from refilm.config import Settings
 from refilm.domain.edit import EditRequest, Model
 from refilm.domain.task import Task, TaskStatus
@@ -99,7 +99,7 @@ def main() -> None:
     with HttpsSource(sources(options.data), ca_file, HOST) as source:
         allow = parse_allow(f"host={HOST} cidr=127.0.0.0/8", str(ca_file))
         fetcher = Fetcher(Policy(allow=(allow,)), FetchLimits(), resolve=resolve, dial=Doorway(source.port))
-        server = build(Settings(data=options.data, port=options.port, workers=0), fetcher=fetcher)
+        server = build(Settings(data=options.data, port=options.port, workers=0, spares=0), fetcher=fetcher)
         server.start()
         try:
             uvicorn.run(Seeding(server), host="127.0.0.1", port=options.port, lifespan="off", log_level="warning")

@@ -107,6 +107,11 @@ class ServerProcess:
         return psutil.Process(self._running().pid).children(recursive=True)
 
     @property
+    def pid(self) -> int:
+        """Of the server process."""
+        return self._running().pid
+
+    @property
     def resident_bytes(self) -> int:
         """Memory of the server process, without its children."""
         return int(psutil.Process(self._running().pid).memory_info().rss)
@@ -130,9 +135,12 @@ class ServerProcess:
 
 
 def environment(settings: Mapping[str, str]) -> dict[str, str]:
-    """Our environment without its own REFILM_ and RUNWAYML_ values, with `settings`."""
+    """Our environment without its own REFILM_ and RUNWAYML_ values, with `settings`.
+
+    No children are kept ready unless the settings say so: for a server of a few tasks they cost more than they save.
+    """
     own = {name: value for name, value in os.environ.items() if not name.startswith(("REFILM_", "RUNWAYML_"))}
-    return {**own, **settings}
+    return {**own, "REFILM_SPARES": "0", **settings}
 
 
 def free_port() -> int:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from pathlib import Path
 
 import psutil
+import pytest
 from api_client import ApiClient
 from material import Material
 from server_process import ServerProcess
@@ -13,9 +16,16 @@ from server_process import ServerProcess
 SECONDS_TO_STOP = 5.0
 
 
-def test_the_work_of_a_cancelled_task_stops(server: ServerProcess, key: str, material: Material) -> None:
+@pytest.fixture
+def bare(tmp_path: Path) -> Iterator[ServerProcess]:
+    """A server without spare children: every child of it is at work."""
+    with ServerProcess(tmp_path / "data", {"REFILM_SPARES": "0"}) as server:
+        yield server
+
+
+def test_the_work_of_a_cancelled_task_stops(bare: ServerProcess, material: Material) -> None:
     """The processes that an edit has started are gone within five seconds of its DELETE, and the server edits on."""
-    client = ApiClient(server.url, key)
+    server, client = bare, ApiClient(bare.url, bare.new_key("cancel"))
     idle = set(server.children())
     task_id = client.create(client.upload(material.long_clip), "Turn it into a watercolour painting")
     while not client.wait_for(task_id, "RUNNING").get("progress"):

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from refilm.assets.base import Assets, InvalidKey, check_key
 from refilm.assets.s3 import SINGLE_BYTES
-from refilm.bootstrap import open_assets
+from refilm.bootstrap.places import open_assets
 from refilm.config import Settings
 from refilm.errors import NotFound
 

@@ -18,7 +18,7 @@ from PIL import Image
 
 from refilm.accounts import Caller
 from refilm.assets.local import LocalAssets
-from refilm.bootstrap import Server, build
+from refilm.bootstrap.process import Server, build
 from refilm.config import Settings
 from refilm.domain.edit import EditRequest, Model, OutputFormat, OutputSpec
 from refilm.domain.task import Failure, Task

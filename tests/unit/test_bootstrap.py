@@ -9,11 +9,14 @@ from typing import Any
 
 import pytest
 
-from refilm.bootstrap import build, build_worker, open_accounts, pool_of_task, pools_of, signing_secret
+from refilm.bootstrap.lending import pool_of_task, pools_of
+from refilm.bootstrap.places import open_accounts, signing_secret
+from refilm.bootstrap.process import build, build_worker
 from refilm.config import Settings
 from refilm.engines.registry import Registry
 from refilm.errors import NotFound, Unavailable
 from refilm.net.policy import parse_allow
+from refilm.runner import lockdown
 from refilm.store.sqlite import SqliteStore
 
 
@@ -114,6 +117,41 @@ def test_a_missing_engine_is_told_at_the_start_and_nothing_stays_locked(tmp_path
         build(Settings(data=tmp_path, **wish))
 
     build(Settings(data=tmp_path)).close()
+
+
+def test_a_machine_that_cannot_lock_children_is_refused_unless_told_otherwise(tmp_path: Path, monkeypatch):
+    """Where the kernel lacks a control, `require` refuses to start and names the one setting; the others start."""
+    monkeypatch.setattr(lockdown, "_landlock_version", lambda: 0)
+
+    with pytest.raises(Unavailable, match=r"lacks: landlock.*REFILM_SANDBOX=best-effort"):
+        build(Settings(data=tmp_path, sandbox="require"))
+
+    for sandbox in ("best-effort", "off"):
+        build(Settings(data=tmp_path, sandbox=sandbox)).close()
+
+
+def test_children_are_kept_for_the_engines_that_work_here(tmp_path: Path, monkeypatch):
+    """One child for two cores and one for probes; else as the settings say, and none beyond what can run here."""
+    monkeypatch.setattr("os.cpu_count", lambda: 4)
+    kept = []
+    for wish in (
+        {"workers": 3},
+        {"workers": 1},
+        {"workers": 3, "spares": 5},
+        {"workers": 0},
+        {"workers": 3, "spares": 0},
+    ):
+        server = build(Settings(data=tmp_path, **wish))
+        kept.append(server.runner._spares._wanted)
+        server.close()
+
+    assert kept == [
+        {"effects": 2, None: 1},
+        {"effects": 1, None: 1},
+        {"effects": 3, None: 1},
+        {None: 1},
+        {"effects": 0, None: 0},
+    ]
 
 
 def test_a_foreign_schema_is_refused_and_nothing_stays_locked(tmp_path: Path):

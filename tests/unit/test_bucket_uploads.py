@@ -10,7 +10,7 @@ import pytest
 from refilm.accounts import Caller
 from refilm.assets.fetch import Fetcher, FetchLimits
 from refilm.assets.signing import Signer
-from refilm.bootstrap import open_assets
+from refilm.bootstrap.places import open_assets
 from refilm.config import Settings
 from refilm.domain.edit import EditRequest, Model
 from refilm.domain.uri import UriLimits

@@ -11,7 +11,7 @@ from functools import partial
 import pytest
 
 from refilm.accounts import Caller
-from refilm.bootstrap import open_assets
+from refilm.bootstrap.places import open_assets
 from refilm.config import Settings
 from refilm.domain.clock import BELIEVE_SECONDS, SteadyClock
 from refilm.domain.edit import EditRequest, Model
@@ -289,9 +289,9 @@ def test_a_sweep_that_breaks_off_is_finished_by_the_next(
 
 def test_a_real_servers_queue_forgets(tmp_path) -> None:
     """The durable engine's own rows of a finished task go with its record."""
-    from refilm.bootstrap import build
+    from refilm.bootstrap.process import build
 
-    server = build(Settings(data=tmp_path / "data", workers=1))
+    server = build(Settings(data=tmp_path / "data", workers=1, spares=0))
     try:
         server.start()
         caller = server.accounts.authenticate(server.accounts.create_key("ann"))

@@ -14,13 +14,14 @@ import psutil
 import pytest
 
 from refilm.accounts import Caller
-from refilm.bootstrap import Server, build
+from refilm.bootstrap.process import Server, build
 from refilm.config import Settings
 from refilm.domain.clip import ClipInfo
 from refilm.domain.edit import EditRequest, Model, OutputSpec
 from refilm.domain.task import MAX_ATTEMPTS, Task, TaskStatus
 from refilm.domain.upload import Upload
 from refilm.errors import NotFound, StorageFull, Unavailable
+from refilm.runner.lockdown import Sandbox
 from refilm.runner.process import Runner
 from refilm.testing import decode_times, make_clip
 from refilm.workflow import LEAST_EDIT_SECONDS, Allowance
@@ -36,8 +37,8 @@ class House:
 
     def __init__(self, data: Path, *, odd: bool = True, **settings: Any) -> None:
         self.data = data
-        runner = Runner(command=(sys.executable, "-I", str(ODD_CHILD))) if odd else None
-        self.server: Server = build(Settings(data=data, port=0, **settings), runner=runner)
+        runner = Runner(command=(sys.executable, "-I", str(ODD_CHILD)), sandbox=Sandbox.OFF) if odd else None
+        self.server: Server = build(Settings(data=data, port=0, spares=0, **settings), runner=runner)
 
     def start(self) -> House:
         """Begin to work."""

@@ -18,7 +18,7 @@ def upgrade(data: Data = None) -> None:
 
     An SQLite file is copied first. Of a PostgreSQL database, make a dump before.
     """
-    from refilm.bootstrap import upgrade_schema
+    from refilm.bootstrap.places import upgrade_schema
     from refilm.cli.options import settings_with
     from refilm.store.schema import HEAD
     from refilm.telemetry import configure_logging
@@ -37,7 +37,7 @@ def upgrade(data: Data = None) -> None:
 @app.command()
 def check(data: Data = None) -> None:
     """Say whether the database has the schema that this version needs. Exit status 1 where it has not."""
-    from refilm.bootstrap import check_schema
+    from refilm.bootstrap.places import check_schema
     from refilm.cli.options import settings_with
 
     revision = check_schema(settings_with(data=data))

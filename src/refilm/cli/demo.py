@@ -110,7 +110,7 @@ def wait_until_ready(base: str, process: subprocess.Popen[bytes], log: Path) -> 
 
 def new_key(data: Path) -> str:
     """An API key of the running server."""
-    from refilm.bootstrap import open_accounts
+    from refilm.bootstrap.places import open_accounts
     from refilm.cli.options import settings_with
 
     with open_accounts(settings_with(data=data / "server")) as accounts:

@@ -44,7 +44,7 @@ def look() -> Iterator[Finding]:
     yield from look_at_assets()
     yield from look_at_media()
     yield from look_at_engines()
-    yield Finding(True, "edits run in child processes that hold open files and no paths; no further lock-down yet")
+    yield from look_at_sandbox()
     yield Finding(True, "moderation: none")
 
 
@@ -65,7 +65,7 @@ def look_at_disk() -> Iterator[Finding]:
 
 def look_at_assets() -> Iterator[Finding]:
     """The place for assets, where it is not the data folder."""
-    from refilm.bootstrap import open_assets
+    from refilm.bootstrap.places import open_assets
     from refilm.cli.options import settings_with
     from refilm.errors import Unavailable
 
@@ -92,6 +92,24 @@ def look_at_media() -> Iterator[Finding]:
             f"encoder {codec}, for {use}",
             f"The installed PyAV has no {codec}: install the wheel, pip install --force-reinstall av.",
         )
+
+
+def look_at_sandbox() -> Iterator[Finding]:
+    """What holds in a child process, found out by starting one."""
+    from refilm.cli.options import settings_with
+    from refilm.errors import EngineCrash, Unavailable
+    from refilm.runner.lockdown import available
+    from refilm.runner.process import Runner
+
+    settings = settings_with()
+    level = settings.sandbox_level()
+    what = f"child processes hold open files and no paths; sandbox={level}"
+    try:
+        controls = Runner(settings.child_limits(), sandbox=level).controls()
+    except (Unavailable, EngineCrash) as trouble:
+        yield Finding(False, f"{what}; this machine has {available().told()}", str(trouble))
+    else:
+        yield Finding(True, f"{what}; locked by: {controls.told()}")
 
 
 def look_at_engines() -> Iterator[Finding]:

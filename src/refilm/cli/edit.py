@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from refilm.domain.clip import ClipInfo
     from refilm.domain.edit import EditRequest, Keyframe, OutputFormat, OutputSpec
     from refilm.engines.base import Outcome
-    from refilm.runner.process import OnTick
+    from refilm.runner.spawn import OnTick
 
 #: Numbers of a ratio from here on are pixels ("1280:720"); smaller ones are an aspect ("16:9").
 LEAST_PIXELS = 64
@@ -145,7 +145,7 @@ def options_for(settings: Settings, request: EditRequest) -> dict[str, Any]:
     options = settings.engine_options()
     if not (settings.chat_url or settings.embedding_model):
         return options
-    from refilm.bootstrap import interpret_with, lent_aids
+    from refilm.bootstrap.lending import interpret_with, lent_aids
     from refilm.engines.base import never_mind
     from refilm.engines.registry import Registry
 
@@ -172,7 +172,7 @@ def run(
 
     from refilm.runner.process import Runner
 
-    runner = Runner()
+    runner = Runner(settings.child_limits(), sandbox=settings.sandbox_level())
     with ExitStack() as opened:
         files = [opened.enter_context(open_input(path)) for path in (source, *pictures)]
         info = runner.probe_clip(files[0])

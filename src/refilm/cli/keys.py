@@ -22,7 +22,7 @@ def create(
     name: Annotated[str, typer.Argument(help="The account.")], priority: Priority = 0, data: Data = None
 ) -> None:
     """Make a key for account NAME, and the account where it is new. Prints the secret, once."""
-    from refilm.bootstrap import open_accounts
+    from refilm.bootstrap.places import open_accounts
     from refilm.cli.options import settings_with
 
     with open_accounts(settings_with(data=data)) as accounts:
@@ -32,7 +32,7 @@ def create(
 @app.command("list")
 def list_keys(data: Data = None) -> None:
     """List the keys: id, name, since when, whether revoked, and the priority where it is not 0."""
-    from refilm.bootstrap import open_accounts
+    from refilm.bootstrap.places import open_accounts
     from refilm.cli.options import settings_with
 
     with open_accounts(settings_with(data=data)) as accounts:
@@ -48,7 +48,7 @@ def revoke(
     data: Data = None,
 ) -> None:
     """Revoke the live keys of that name or id. A running server notices within seconds."""
-    from refilm.bootstrap import open_accounts
+    from refilm.bootstrap.places import open_accounts
     from refilm.cli.options import settings_with
 
     with open_accounts(settings_with(data=data)) as accounts:
@@ -65,7 +65,7 @@ def change(
     data: Data = None,
 ) -> None:
     """Change the live keys of that name or id. It holds for tasks that are created from then on."""
-    from refilm.bootstrap import open_accounts
+    from refilm.bootstrap.places import open_accounts
     from refilm.cli.options import settings_with
 
     with open_accounts(settings_with(data=data)) as accounts:
@@ -82,7 +82,7 @@ def tier(
     data: Data = None,
 ) -> None:
     """Show which tier account NAME was given, or give it one."""
-    from refilm.bootstrap import open_accounts
+    from refilm.bootstrap.places import open_accounts
     from refilm.cli.options import settings_with
 
     settings = settings_with(data=data)
@@ -102,7 +102,7 @@ def credits(
     data: Data = None,
 ) -> None:
     """Show what account NAME has left to spend, or set it."""
-    from refilm.bootstrap import open_accounts
+    from refilm.bootstrap.places import open_accounts
     from refilm.cli.options import settings_with
 
     if amount is not None and amount != "uncounted" and not (amount.isascii() and amount.isdigit()):

@@ -12,7 +12,7 @@ from refilm.cli.options import AssetsUrl, Data, DatabaseUrl, Workers
 from refilm.errors import Unavailable
 
 if TYPE_CHECKING:
-    from refilm.bootstrap import Server
+    from refilm.bootstrap.process import Server
     from refilm.cli.ending import Ending
 
 #: How soon a busy thread makes way for another, in seconds. The thread that commits waits for the one that answers
@@ -40,7 +40,7 @@ def serve(
     workers: Workers = None,
 ) -> None:
     """Serve the API and run the edits: everything on this machine, or with workers on others."""
-    from refilm.bootstrap import build
+    from refilm.bootstrap.process import build
     from refilm.cli.ending import Ending
     from refilm.cli.options import settings_with
     from refilm.telemetry import configure_logging

@@ -27,7 +27,7 @@ def worker(
     data: Data = None,
 ) -> None:
     """Run edits of one pool. Needs a PostgreSQL database and assets that it shares with `refilm serve`."""
-    from refilm.bootstrap import build_worker
+    from refilm.bootstrap.process import build_worker
     from refilm.cli.ending import Ending
     from refilm.cli.options import settings_with
     from refilm.telemetry import configure_logging

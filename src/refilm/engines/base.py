@@ -138,6 +138,18 @@ class Interpreting(Protocol):
         """
 
 
+@runtime_checkable
+class Warming(Protocol):
+    """What an engine has besides where it loads anything when it is used: modules, models, tables, compiled code."""
+
+    def warm(self) -> None:
+        """Load all that `edit` may need.
+
+        Called once in the child, before it gives up the right to open files, to reach a network, to start programs and
+        to load libraries, and long before it knows the request. Leaves no thread behind: a lock would not bind it.
+        """
+
+
 def check_format(engine: Engine, request: EditRequest) -> None:
     """Raise UnsupportedEdit where the engine does not write the kind of file that the request wants."""
     formats = engine.capabilities.formats

@@ -26,10 +26,12 @@ class Descriptor:
         return os.fstat(self._descriptor).st_size
 
     def read(self, count: int = -1) -> bytes:
-        """At most `count` bytes from the position on; all that is left where count is negative; b"" at the end."""
-        if count < 0:
-            count = max(0, self.size - self._position)
-        data = os.pread(self._descriptor, count, self._position)
+        """At most `count` bytes from the position on; all that is left where count is negative; b"" at the end.
+
+        A position may lie beyond all that a file can be: a damaged clip says where to go on.
+        """
+        left = max(0, self.size - self._position)
+        data = os.pread(self._descriptor, left if count < 0 else min(count, left), self._position) if left else b""
         self._position += len(data)
         return data
 

@@ -108,7 +108,12 @@ def _decoded(
         for frame in frames:
             start = time_of(frame, origin + expected) - origin
             expected = start + Fraction(frame.samples, frame.sample_rate)
-            for plain in resampler.resample(frame):
+            try:
+                plains = resampler.resample(frame)
+            except av.FFmpegError:  # a form that nothing can be made of: damage
+                resampler = av.AudioResampler("fltp", context.layout.name, rate)
+                continue
+            for plain in plains:
                 samples = np.asarray(plain.to_ndarray(), np.float32)
                 yield round(start * rate), samples
                 start += Fraction(samples.shape[1], rate)

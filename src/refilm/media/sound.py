@@ -30,6 +30,9 @@ from refilm.media.transcode import SoundCourse, decoded
 #: Codecs that need the setup bytes which only the container knows.
 _NEED_SETUP = frozenset({"aac", "opus", "flac", "alac"})
 
+#: Of the largest layout that is in use, 22.2; nobody knows how to mix more.
+MOST_CHANNELS = 24
+
 
 class Sound:
     """The sound track of a clip. Read it once: by `packets` or by `frames`.
@@ -60,6 +63,8 @@ class Sound:
             return "the codec is not supported"
         if self.stream is None or not opens(self.stream.codec_context):
             return "the sound is damaged"
+        if self.stream.codec_context.layout.nb_channels > MOST_CHANNELS:
+            return "the sound has too many channels"
         return None
 
     def packets(self) -> Iterator[Packet[Any]]:

@@ -125,7 +125,10 @@ def _without_holes(frames: Iterable[AudioFrame], origin: Fraction) -> Iterator[A
 
 
 def _resampled(frames: Iterable[AudioFrame], context: AudioCodecContext) -> Iterator[AudioFrame]:
-    """The frames in the encoder's format, rate and layout; their own may change on the way."""
+    """The frames in the encoder's format, rate and layout; their own may change on the way.
+
+    Frames of a form that nothing can be made of are left out, as packets are that cannot be decoded: both are damage.
+    """
     kind: tuple[str, str, int] | None = None
     resampler: av.AudioResampler | None = None
     for frame in frames:
@@ -133,7 +136,12 @@ def _resampled(frames: Iterable[AudioFrame], context: AudioCodecContext) -> Iter
         if resampler is None or told != kind:
             yield from resampler.resample(None) if resampler is not None else ()
             kind, resampler = told, av.AudioResampler(context.format, context.layout, context.rate)
-        yield from resampler.resample(frame)
+        try:
+            pieces = resampler.resample(frame)
+        except av.FFmpegError:
+            resampler = None
+            continue
+        yield from pieces
     yield from resampler.resample(None) if resampler is not None else ()
 
 

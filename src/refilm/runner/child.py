@@ -1,31 +1,30 @@
-"""What runs in the child process: receive one job with its open files, do it, report, exit.
+"""What runs in the child process: load, lock itself, receive one job with its open files, do it, report, exit.
 
-Run as `python -I -m refilm.runner.child` with a socket as standard input. Knows nothing of tasks, paths or the store.
+Run as `python -I -m refilm.runner.child` with a socket as standard input. The parent says at once what kind of job will
+come and how far to lock; the job itself, with all that a stranger wrote, arrives after the lock. Knows nothing of
+tasks, paths or the store.
 """
 
 from __future__ import annotations
 
-import ctypes
+import gc
 import json
 import os
-import resource
-import signal
 import socket
-import sys
 import traceback
 from collections.abc import Mapping
 from typing import Any, BinaryIO
 
 from refilm.domain.clip import ClipInfo
 from refilm.domain.edit import EditRequest
-from refilm.engines.base import Inputs, Progress, check_format
+from refilm.engines.base import Engine, Inputs, Progress, Warming, check_format
 from refilm.engines.registry import Registry
 from refilm.errors import EditFailure, InvalidAsset, StorageFull, UnsupportedEdit
+from refilm.runner.lockdown import Controls, Rlimits, Sandbox, die_with_parent, limit_files, lock
 
 #: More files than any job has: a clip, a reference, five keyframes, an output.
 MAX_FILES = 16
 MAX_JOB_BYTES = 1_000_000
-PR_SET_PDEATHSIG = 1
 
 
 class Channel:
@@ -35,12 +34,12 @@ class Channel:
         self._connection = connection
 
     def receive(self) -> tuple[dict[str, Any], list[int]]:
-        """The one job, with its descriptors."""
+        """The parent's next line, with its descriptors. A parent that is gone ends this process."""
         data, descriptors, _, _ = socket.recv_fds(self._connection, 65536, MAX_FILES)
         while data and not data.endswith(b"\n") and len(data) < MAX_JOB_BYTES:
             data += self._connection.recv(65536)
         if not data:
-            os._exit(0)  # the parent went away without a job
+            os._exit(0)  # the parent went away, or needs no job done
         return json.loads(data), descriptors
 
     def send(self, message: Mapping[str, Any]) -> None:
@@ -59,17 +58,32 @@ def take_socket() -> socket.socket:
     return connection
 
 
-def die_with_parent() -> None:
-    """Ask the kernel to end this process when the thread that started it ends; without that call, do without."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+def prepare(setup: Mapping[str, Any]) -> tuple[Engine | None, Controls]:
+    """Load what the job will need, and give up the rest; returns the engine, None for probes, and what holds.
+
+    Without a lock nothing is loaded ahead: what an edit does not need, it then need not wait for.
+    """
+    os.nice(setup["nice"])
+    engine = Registry().get(setup["engine"]) if setup["engine"] else None
+    if setup["sandbox"] == Sandbox.OFF:
+        limit_files(setup["file_bytes"])
+        return engine, Controls()
+    warm(engine)
+    return engine, lock(Rlimits(setup["file_bytes"], setup["memory_bytes"], setup["cpu_seconds"]))
 
 
-def limit(file_bytes: int) -> None:
-    """No core dumps, and no file larger than an output may be."""
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (file_bytes, file_bytes))
-    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # writing past the limit is then an error like any other
+def warm(engine: object) -> None:
+    """Load every module, table and kernel that a job may use: files cannot be opened afterwards."""
+    from refilm.media.preload import preload
+    from refilm.media.rehearsal import rehearse
+
+    preload()
+    rehearse()
+    if isinstance(engine, Warming):
+        engine.warm()
+    "".join(traceback.format_exception(ValueError("so that a real one can be told")))
+    gc.collect()
+    gc.freeze()
 
 
 def probe(files: list[BinaryIO]) -> dict[str, Any]:
@@ -85,7 +99,7 @@ def probe(files: list[BinaryIO]) -> dict[str, Any]:
     return {"kind": "image", "facts": vars(picture)}
 
 
-def edit(job: Mapping[str, Any], files: list[BinaryIO], channel: Channel) -> dict[str, Any]:
+def edit(engine: Engine, job: Mapping[str, Any], files: list[BinaryIO], channel: Channel) -> dict[str, Any]:
     """Run one engine over the files: clip, references, keyframes, output, in that order."""
     request = EditRequest.from_json(job["request"])
     references = 1 + len(request.references)
@@ -100,7 +114,6 @@ def edit(job: Mapping[str, Any], files: list[BinaryIO], channel: Channel) -> dic
     def on_event(progress: Progress) -> None:
         channel.send({"progress": progress.fraction, "frames": progress.frames})
 
-    engine = Registry().get(job["engine"])
     check_format(engine, request)
     outcome = engine.edit(request, inputs, files[keyframes], on_event, job["options"])
     return {"applied": outcome.applied, "frames": outcome.frames}
@@ -117,19 +130,27 @@ def failure_of(error: BaseException) -> dict[str, Any]:
     return told
 
 
+def work(engine: Engine | None, channel: Channel) -> dict[str, Any]:
+    """Receive the one job and do it."""
+    job, descriptors = channel.receive()
+    files: list[Any] = [
+        os.fdopen(descriptor, "r+b" if engine and at == len(descriptors) - 1 else "rb", buffering=0)
+        for at, descriptor in enumerate(descriptors)
+    ]
+    return edit(engine, job, files, channel) if engine else probe(files)
+
+
 def main() -> None:
     """Do one job and exit without ceremony: exit handlers of media libraries are not worth waiting for."""
     die_with_parent()
     channel = Channel(take_socket())
-    job, descriptors = channel.receive()
-    limit(job["file_bytes"])
-    os.nice(job["nice"])
-    files = [
-        os.fdopen(descriptor, "r+b" if job["work"] == "edit" and at == len(descriptors) - 1 else "rb", buffering=0)
-        for at, descriptor in enumerate(descriptors)
-    ]
+    setup, _ = channel.receive()
+    if os.getppid() != setup["parent"]:
+        os._exit(1)  # it died before the kernel knew to tell
     try:
-        done = probe(files) if job["work"] == "probe" else edit(job, files, channel)  # type: ignore[arg-type]
+        engine, controls = prepare(setup)
+        channel.send({"ready": controls.to_json()})
+        done = work(engine, channel)
     except BaseException as error:
         channel.send(failure_of(error))
         os._exit(2)

@@ -19,7 +19,7 @@ import pytest
 
 from refilm.assets.bucket import Bucket
 from refilm.assets.s3 import PART_BYTES, SINGLE_BYTES, S3Assets
-from refilm.bootstrap import bucket_of
+from refilm.bootstrap.places import bucket_of
 from refilm.config import Settings
 from refilm.errors import NotFound, StorageFull, Unavailable
 
@@ -29,7 +29,7 @@ CLIP = bytes(range(256)) * 40
 HALF_WRITER = """
 import json, sys, time
 from pathlib import Path
-from refilm.bootstrap import open_assets
+from refilm.bootstrap.places import open_assets
 from refilm.config import Settings
 with open_assets(Settings(data=Path(sys.argv[1]), **json.loads(sys.argv[2]))).writer("outputs/half") as file:
     file.write(b"x" * 1_000_000)

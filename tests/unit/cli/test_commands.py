@@ -19,7 +19,8 @@ from PIL import Image
 
 from refilm import __version__
 from refilm.accounts import Accounts
-from refilm.bootstrap import now, open_store
+from refilm.bootstrap.clock import now
+from refilm.bootstrap.places import open_store
 from refilm.cli import main
 from refilm.cli.edit import appearing, size_for
 from refilm.cli.keyframe import keyframes_of
@@ -27,6 +28,7 @@ from refilm.cli.options import BadArgument, settings_with
 from refilm.domain.clip import ClipInfo
 from refilm.domain.edit import Keyframe, TimeRange
 from refilm.errors import Refused
+from refilm.runner.lockdown import available
 from refilm.testing import decode_times, read_frames
 
 Refilm = Callable[..., tuple[int, str, str]]
@@ -177,6 +179,7 @@ def test_doctor_finds_this_machine_fit(refilm):
     assert "encoder libx264" in out
     assert "engine effects serves aleph2" in out
     assert "moderation: none" in out
+    assert "child processes hold open files and no paths; sandbox=" in out
     assert status == (1 if "MISS" in out else 0)
 
 
@@ -189,6 +192,14 @@ def test_doctor_names_what_is_missing_and_how_to_mend_it(refilm, monkeypatch):
     assert status == 1
     assert "MISS  engine dreams serves gen4_aleph" in out
     assert "no engine named 'dreams'" in out
+
+
+def test_doctor_says_what_holds_in_a_child(refilm, monkeypatch):
+    """The controls of a real child are named; without a lock there are none, and that is what was asked for."""
+    monkeypatch.setenv("REFILM_SANDBOX", "off")
+    assert "sandbox=off; locked by: nothing" in refilm("doctor")[1]
+    monkeypatch.setenv("REFILM_SANDBOX", "best-effort")
+    assert f"sandbox=best-effort; locked by: {available().told()}" in refilm("doctor")[1]
 
 
 def test_doctor_asks_the_bucket(refilm, monkeypatch, s3_settings):

@@ -12,7 +12,8 @@ import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 
-from refilm.bootstrap import build, queue_engine
+from refilm.bootstrap.places import queue_engine
+from refilm.bootstrap.process import build
 from refilm.cli import main
 from refilm.config import Settings
 from refilm.queue import check_tables

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from refilm.bootstrap import sentence_model_folder
+from refilm.bootstrap.lending import sentence_model_folder
 from refilm.engines.effects.interpreters.likeness import Likeness
 
 #: The package that carries all-MiniLM-L6-v2.

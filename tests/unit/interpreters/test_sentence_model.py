@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, pre_tokenizers
 
-from refilm.bootstrap import sentence_model_folder
+from refilm.bootstrap.lending import sentence_model_folder
 from refilm.engines.effects.interpreters.sentence_model import (
     MOST_TOKENS,
     SentenceModel,

@@ -51,6 +51,17 @@ def test_reading_past_the_end_gives_nothing(tmp_path: Path) -> None:
             reader.seek(-1)
 
 
+def test_positions_beyond_all_files_are_ends_too(tmp_path: Path) -> None:
+    """A damaged clip may send its reader anywhere; there is nothing there, and that is no error."""
+    with (tmp_path / "clip").open("w+b") as file:
+        reader = Descriptor(file)
+        reader.write(b"short")
+        for position in (2**63 - 1, 2**63, 2**64 + 8):
+            reader.seek(position)
+            assert reader.read(16) == b""
+            assert reader.read() == b""
+
+
 def test_a_file_without_a_descriptor_is_refused() -> None:
     """Bytes in memory have no descriptor."""
     with pytest.raises(io.UnsupportedOperation):

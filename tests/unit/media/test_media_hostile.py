@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 
 from refilm.errors import EditFailure, InvalidAsset
+from refilm.media import transcode
 from refilm.media.probe import probe
 from refilm.media.read import FrameReader
 from refilm.media.stream import edit_frames
@@ -125,6 +127,37 @@ def test_sound_whose_decoder_does_not_open_is_left_out(make_clip: MakeClip, tmp_
 
     assert written.frames == 10
     assert written.audio == {"action": "none", "codec": None, "from": "vorbis", "reason": "the sound is damaged"}
+
+
+def test_sound_of_impossibly_many_channels_is_left_out(make_clip: MakeClip, tmp_path: Path) -> None:
+    """A track that claims 34 channels costs the clip its sound and nothing else."""
+    path = make_clip(name="a.mkv", seconds=0.4, size=(64, 64), audio="pcm_s16le")
+    stereo = b"\x9f\x81\x02"  # Matroska's element "Channels"
+    assert path.read_bytes().count(stereo) == 1
+    path.write_bytes(path.read_bytes().replace(stereo, b"\x9f\x81\x22"))
+
+    with path.open("rb") as source, (tmp_path / "out.mp4").open("w+b") as output:
+        written = edit_frames(source, output, None)
+
+    assert written.frames == 10
+    assert written.audio["action"] == "none"
+    assert written.audio["reason"] == "the sound has too many channels"
+
+
+def test_sound_that_changes_into_what_cannot_be_mixed_is_skipped() -> None:
+    """Frames of a form that nothing can be made of are left out, before, between and after sound ones."""
+
+    def frame(layout: str) -> av.AudioFrame:
+        made = av.AudioFrame(format="s16", layout=layout, samples=64)
+        made.sample_rate, made.pts = 48_000, 0
+        return made
+
+    frames = [frame(layout) for layout in ("34 channels", "stereo", "34 channels", "stereo", "34 channels")]
+    with av.open(io.BytesIO(), "w", format="mp4") as container:
+        context = container.add_stream("aac", rate=48_000, layout="stereo").codec_context
+        heard = list(transcode._resampled(frames, context))
+
+    assert sum(each.samples for each in heard) == 128
 
 
 @pytest.mark.parametrize("seed", range(24))

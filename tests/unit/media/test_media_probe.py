@@ -157,6 +157,16 @@ def test_too_many_pixels_are_refused(make_clip: MakeClip) -> None:
         facts(make_clip(seconds=0.04, size=(4096, 2304), options={"preset": "ultrafast"}))
 
 
+@pytest.mark.parametrize("length", [8, 2**63 - 1, 2**63, 2**64 - 1])
+def test_boxes_longer_than_any_file_are_refused(tmp_path: Path, length: int) -> None:
+    """A box may claim any length of 64 bits: what follows is a clip that cannot be used, and no other error."""
+    path = tmp_path / "clip.mp4"
+    path.write_bytes(b"\x00\x00\x00\x01ftyp" + length.to_bytes(8, "big") + bytes(64))
+
+    with pytest.raises(InvalidAsset):
+        facts(path)
+
+
 def test_a_clip_whose_index_is_missing_says_so(make_clip: MakeClip) -> None:
     """An MP4 cut off before its index asks for the whole file."""
     with pytest.raises(InvalidAsset, match="index is missing"):

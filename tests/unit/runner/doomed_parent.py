@@ -14,6 +14,7 @@ import psutil
 
 from refilm.domain.clip import ClipInfo
 from refilm.domain.edit import EditRequest, Model
+from refilm.runner.lockdown import Sandbox
 from refilm.runner.process import Runner
 
 
@@ -31,7 +32,7 @@ def main() -> None:
 
     info = ClipInfo("mp4", "h264", "yuv420p", 64, 64, 64, 64, duration=2)  # type: ignore[arg-type]
     with Path(sys.argv[2]).open("rb") as clip, tempfile.TemporaryFile() as output:
-        Runner(command=(sys.executable, "-I", sys.argv[1])).edit(
+        Runner(command=(sys.executable, "-I", sys.argv[1]), sandbox=Sandbox.OFF).edit(
             "odd",
             EditRequest(Model.GEN4_ALEPH, "local:", sys.argv[3]),
             info,

@@ -27,7 +27,8 @@ from refilm.errors import (
     TooExpensive,
     UnsupportedEdit,
 )
-from refilm.runner import process
+from refilm.runner import spawn
+from refilm.runner.lockdown import Sandbox
 from refilm.runner.process import Limits, Runner, failure_from
 from refilm.testing import decode_times
 
@@ -48,8 +49,8 @@ def clip(tmp_path) -> Path:
 
 @pytest.fixture
 def odd() -> Runner:
-    """A runner whose engine does what the prompt says."""
-    return Runner(command=(sys.executable, "-I", str(ODD_CHILD)))
+    """A runner whose engine does what the prompt says, and may: what a lock would deny it is tested elsewhere."""
+    return Runner(command=(sys.executable, "-I", str(ODD_CHILD)), sandbox=Sandbox.OFF)
 
 
 def edit(
@@ -58,7 +59,7 @@ def edit(
     prompt: str,
     *,
     seconds: float = 60,
-    on_tick=process.go_on,
+    on_tick=spawn.go_on,
     output=None,
     wanted: OutputSpec | None = None,
 ):
@@ -176,7 +177,7 @@ def test_a_prompt_that_cannot_be_done_is_refused_in_full(make_clip):
     with source.open("rb") as video, tempfile.TemporaryFile() as output:
         info = Runner().probe_clip(video)
         with pytest.raises(UnsupportedEdit) as told:
-            Runner().edit("effects", request, info, [video, output], options={}, seconds=60, on_tick=process.go_on)
+            Runner().edit("effects", request, info, [video, output], options={}, seconds=60, on_tick=spawn.go_on)
 
     assert any("dog" in clause for clause, _ in told.value.refused)
     assert told.value.possible
@@ -201,7 +202,7 @@ def test_many_files_keep_their_order(odd, clip, tmp_path):
 
     with clip.open("rb") as video, (tmp_path / "picture").open("rb") as picture, io.FileIO(tmp_path / "o", "w+") as out:
         odd.edit(
-            "odd", request, INFO, [video, picture, picture, picture, out], options={}, seconds=60, on_tick=process.go_on
+            "odd", request, INFO, [video, picture, picture, picture, out], options={}, seconds=60, on_tick=spawn.go_on
         )
 
     assert (tmp_path / "o").read_bytes() == clip.read_bytes()
@@ -218,7 +219,7 @@ def test_a_child_sees_nothing_but_its_files(odd, clip, tmp_path, monkeypatch):
         applied = edit(odd, clip, "look").applied
 
     assert "key_secret" not in applied["environment"].values()
-    allowed = {*process.ENVIRONMENT, *process.INHERITED, "PWD", "SHLVL", "_", "LC_CTYPE"}
+    allowed = {*spawn.ENVIRONMENT, *spawn.INHERITED, "PWD", "SHLVL", "_", "LC_CTYPE"}
     assert set(applied["environment"]) <= allowed
     assert applied["cwd"] == "/"
     links = applied["links"]
@@ -328,7 +329,8 @@ def test_offspring_do_not_outlive_their_child(odd, clip):
 
 def test_an_output_cannot_outgrow_its_limit(clip):
     """Writing past the file limit is an error inside the child, not a full disk."""
-    small = Runner(Limits(file_bytes=100_000), command=(sys.executable, "-I", str(ODD_CHILD)))
+    command = (sys.executable, "-I", str(ODD_CHILD))
+    small = Runner(Limits(file_bytes=100_000), command=command, sandbox=Sandbox.OFF)
 
     with pytest.raises(EngineCrash) as told, tempfile.TemporaryFile(buffering=0) as output:
         edit(small, clip, "large", output=output)

@@ -15,7 +15,7 @@ from refilm.engines.effects.kernels import warm as warm_kernels
 from refilm.media.preload import preload
 
 #: What is imported inside functions only.
-_ELSEWHERE = ("scipy.fft", "scipy.ndimage")
+_ELSEWHERE = ("colorsys", "scipy.fft", "scipy.ndimage")
 #: Modules that not every installation can import, and that load themselves where they are asked for.
 _OPTIONAL = f"{package.__name__}.interpreters"
 

@@ -1,0 +1,70 @@
+"""What the operator decided, as the values that parts take: limits, rules, terms. Opens and starts nothing."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from refilm.config import Settings
+from refilm.domain.uri import UriLimits
+from refilm.net.policy import Policy, parse_allow
+from refilm.retention import Keep
+from refilm.service import Terms
+from refilm.uploads import UploadRules
+
+if TYPE_CHECKING:
+    from refilm.api.settings import ApiSettings
+
+
+def fetch_policy(settings: Settings) -> Policy:
+    """Where inputs may be fetched from."""
+    ca_file = str(settings.fetch_ca_file) if settings.fetch_ca_file else None
+    return Policy(allow=tuple(parse_allow(text, ca_file) for text in settings.fetch_allow))
+
+
+def uri_limits(settings: Settings) -> UriLimits:
+    """How long input URIs may be."""
+    return UriLimits(max_video_data_chars=settings.max_video_data_uri, max_image_data_chars=settings.max_image_data_uri)
+
+
+def upload_rules(settings: Settings) -> UploadRules:
+    """What an upload may be."""
+    return UploadRules(
+        max_bytes=settings.max_upload_bytes,
+        slot_time=timedelta(seconds=settings.upload_slot_seconds),
+        uri_time=timedelta(seconds=settings.upload_seconds),
+    )
+
+
+def keep_rules(settings: Settings) -> Keep:
+    """How long things are kept."""
+
+    def days(count: float | None) -> timedelta | None:
+        return timedelta(days=count) if count is not None else None
+
+    return Keep(tasks=days(settings.keep_tasks_days), records=days(settings.keep_records_days))
+
+
+def terms_of(settings: Settings) -> Terms:
+    """What the operator decided about tasks."""
+    return Terms(
+        settings.engine_for,
+        settings.limits,
+        settings.prices,
+        settings.output_url_seconds,
+        settings.tier,
+        settings.max_waiting_tasks,
+    )
+
+
+def api_settings(settings: Settings) -> ApiSettings:
+    """What the HTTP edge needs to know."""
+    from refilm.api.settings import ApiSettings
+
+    return ApiSettings(
+        public_url=settings.public_url.rstrip("/") if settings.public_url else None,
+        docs_url=settings.docs_url,
+        max_body_bytes=settings.max_body_bytes,
+        max_upload_bytes=settings.max_upload_bytes,
+        uri_limits=uri_limits(settings),
+    )
