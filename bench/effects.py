@@ -239,7 +239,7 @@ def moviepy_python() -> Path | None:
 
 def run_job(job: str, clip: Path, room: Path, python: Path) -> Costs:
     """One measurement in a process of its own."""
-    from refilm.runner.process import ENVIRONMENT
+    from refilm.runner.spawn import ENVIRONMENT
 
     command = [python, Path(__file__), "--measure", job, "--clip", clip, "--room", room]
     environment = os.environ if job in PEERS and job != "pyav" else {**os.environ, **ENVIRONMENT}
