@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache, partial
 from importlib.metadata import PackageNotFoundError, distribution
+from ipaddress import ip_network
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, BinaryIO
 from urllib.parse import unquote, urlsplit
@@ -28,7 +29,8 @@ from refilm.assets.base import Assets
 from refilm.assets.bucket import Bucket
 from refilm.assets.local import LocalAssets
 from refilm.assets.room import FRESH_SECONDS, Ballast, Room, free_bytes
-from refilm.assets.signing import Signer
+from refilm.assets.signing import LOOK_SECONDS, Signer, in_order
+from refilm.audit import AuditLog
 from refilm.config import Pool, Settings
 from refilm.domain.clock import SteadyClock
 from refilm.domain.edit import EditRequest, Model
@@ -38,6 +40,7 @@ from refilm.engines.registry import Registry
 from refilm.errors import NotFound, Unavailable
 from refilm.fleet import Fleet, Rhythm
 from refilm.intake import Intake
+from refilm.keyring import Keyring
 from refilm.locks import announce, died, lock_data, retire
 from refilm.net.policy import Policy, parse_allow
 from refilm.retention import Keep, Sweeper
@@ -82,8 +85,6 @@ RETENTION_SECONDS, ORPHAN_SECONDS = 300.0, 3600.0
 
 #: How long a scratch file of a shared folder lay untouched before it counts as left behind.
 SHARED_SCRATCH_AGE = timedelta(days=1)
-
-SIGNING_KEY = "signing-1"
 
 
 def wall() -> datetime:
@@ -211,17 +212,24 @@ def open_accounts(settings: Settings) -> Iterator[Accounts]:
         store.close()
 
 
-def signing_secret(store: Store) -> bytes:
-    """The secret behind signed URLs, made at the first start."""
+@contextmanager
+def open_keyring(settings: Settings) -> Iterator[Keyring]:
+    """The keys that sign links, for commands beside a running server."""
+    store = open_store(settings)
+    try:
+        yield Keyring(store, now)
+    finally:
+        store.close()
 
-    def change(tx: Transaction) -> bytes:
-        secret = tx.accounts.secret(SIGNING_KEY)
-        if secret is None:
-            secret = secrets.token_bytes(32)
-            tx.accounts.add_secret(SIGNING_KEY, secret, now())
-        return secret
 
-    return store.write(change).result()
+def signing_pairs(store: Store) -> list[tuple[str, bytes]]:
+    """The keys that sign links, as a signer takes them: the one that signs in front."""
+    return [(key.id, key.secret) for key in in_order(Keyring(store, now).live(), now())]
+
+
+def audit_log(settings: Settings) -> AuditLog:
+    """Where it is noted who did what."""
+    return AuditLog(settings.audit_log or settings.data / "audit.jsonl", now)
 
 
 def fetch_policy(settings: Settings) -> Policy:
@@ -283,6 +291,7 @@ class Process:
     sweeper: Sweeper
     fetcher: Fetcher
     room: Room
+    signer: Signer
     lock: IO[str] = field(repr=False)
     lent: ExitStack = field(repr=False)
 
@@ -331,13 +340,20 @@ class Server(Process):
     """A process that also answers requests, and removes what has lived long enough."""
 
     accounts: Accounts
+    audit: AuditLog
     app: FastAPI
 
     def start(self) -> None:
         """Take up what an earlier run left, and begin to work."""
         super().start()
+        self.queue.schedule(LOOK_SECONDS, lambda: self.signer.take(signing_pairs(self.store)), "signing keys")
         self.queue.schedule(RETENTION_SECONDS, self.sweeper.sweep, "retention")
         self.queue.schedule(ORPHAN_SECONDS, self.sweeper.sweep_orphans, "orphans")
+
+    def close(self) -> None:
+        """Hand back what runs, finish what is being written, and let go of everything."""
+        super().close()
+        self.audit.close()
 
 
 def build(settings: Settings, *, fetcher: Fetcher | None = None, runner: Runner | None = None) -> Server:
@@ -353,15 +369,16 @@ def build(settings: Settings, *, fetcher: Fetcher | None = None, runner: Runner 
             settings.data,
         )
     process = build_process(settings, fetcher, runner)
-    accounts = Accounts(process.store, now)
+    accounts, audit = Accounts(process.store, now), audit_log(settings)
     app = create_app(
         process.service,
         accounts,
         process.uploads,
         api_settings(settings),
         metrics=metrics_registry(process.service.counts),
+        audit=audit,
     )
-    return Server(**vars(process), accounts=accounts, app=app)
+    return Server(**vars(process), accounts=accounts, audit=audit, app=app)
 
 
 def build_worker(settings: Settings, *, fetcher: Fetcher | None = None, runner: Runner | None = None) -> Process:
@@ -508,7 +525,7 @@ def assemble(
     assets = open_assets(settings)
     assets.check()
     room = disk_room(settings, assets)
-    signer = Signer([(SIGNING_KEY, signing_secret(store))])
+    signer = Signer(signing_pairs(store))
     fetcher = fetcher or Fetcher(
         fetch_policy(settings),
         FetchLimits(settings.max_video_bytes, settings.max_image_bytes, settings.fetch_seconds),
@@ -545,7 +562,7 @@ def assemble(
     )
     sweeper = Sweeper(store, assets, queue.forget, keep_rules(settings), now)
     return Process(
-        settings, store, queue, fleet, admission, service, workflow, uploads, sweeper, fetcher, room, lock, lent
+        settings, store, queue, fleet, admission, service, workflow, uploads, sweeper, fetcher, room, signer, lock, lent
     )
 
 
@@ -573,9 +590,14 @@ def windows_of(settings: Settings, contract: int) -> Callable[[Transaction], Map
 
 def api_settings(settings: Settings) -> ApiSettings:
     """What the HTTP edge needs to know."""
+    from refilm.api.lockout import LockoutRules
     from refilm.api.settings import ApiSettings
 
     return ApiSettings(
+        files_url=settings.files_url.rstrip("/") if settings.files_url else None,
+        tiers=frozenset(settings.tiers),
+        lockout=LockoutRules(settings.max_wrong_keys, settings.wrong_key_seconds),
+        trusted_proxies=tuple(ip_network(text) for text in settings.trusted_proxies),
         public_url=settings.public_url.rstrip("/") if settings.public_url else None,
         docs_url=settings.docs_url,
         max_body_bytes=settings.max_body_bytes,
