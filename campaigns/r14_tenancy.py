@@ -28,6 +28,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 import structlog
@@ -43,6 +44,8 @@ from refilm.domain.account import NewKey
 MOST_DIFFERENCE = 0.001
 #: Wrong keys that one address may send before it is shut out, in the part that is about that.
 TRIES = 20
+#: Requests under way at the same time.
+AT_ONCE = 50
 HEX, URL64 = "0123456789abcdef", "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
 
@@ -82,6 +85,12 @@ def run(wishes: Wishes) -> Found:
     return found
 
 
+def progress(what: str, begin: int, count: int, found: Found) -> None:
+    """Say now and then how far a run is."""
+    if begin % (20 * AT_ONCE) == 0:
+        print(f"  {begin} of {count} {what}, {len(found.wrong)} wrong", flush=True)
+
+
 # links
 
 
@@ -90,19 +99,14 @@ def forge_links(tenants: Tenants, wishes: Wishes, found: Found) -> None:
     chance = random.Random(wishes.seed)
     forger = Forger(tenants, chance)
     bodies: Counter[bytes] = Counter()
-    for number in range(wishes.links):
-        kind = forger.kinds[number % len(forger.kinds)]
-        as_form = number % 10 == 0
-        method, path, fields = kind()
-        if as_form:
-            answer = tenants.post_form({"key": forger.slot["key"], **forger.form(fields)})
-        else:
-            answer = tenants.ask(method, path, query=urlencode(fields))
-        bodies[answer.body] += 1
-        if answer.status != 403:
-            found.wrong.append(f"link by {kind.__name__}{' as a form' if as_form else ''}: {answer.status}")
-        if number % 1000 == 999:
-            print(f"  {number + 1} of {wishes.links} links forged, {len(found.wrong)} wrong", flush=True)
+    for begin in range(0, wishes.links, AT_ONCE):
+        kinds = [forger.kinds[n % len(forger.kinds)] for n in range(begin, min(begin + AT_ONCE, wishes.links))]
+        links = [forger.request(kind(), as_form=n % 10 == 0) for n, kind in enumerate(kinds, start=begin)]
+        for kind, link, answer in zip(kinds, links, tenants.ask_all(links), strict=True):
+            bodies[answer.body] += 1
+            if answer.status != 403:
+                found.wrong.append(f"link by {kind.__name__}: {answer.status} to {link}")
+        progress("links forged", begin, wishes.links, found)
     if len(bodies) > 1:
         found.wrong.append(f"forged links are told from each other: {list(bodies)[:3]}")
     if tenants.ask("GET", forger.path, query=urlencode(forger.good)).status != 200:
@@ -114,6 +118,7 @@ class Forger:
     """Makes links that look genuine and are not, from two genuine ones and all that a client can know."""
 
     def __init__(self, tenants: Tenants, chance: random.Random) -> None:
+        self._tenants = tenants
         self._chance = chance
         self.path, query = tenants.output("owner")
         self.other_path, other = tenants.output("stranger")
@@ -136,9 +141,12 @@ class Forger:
             self.random_text,
         ]
 
-    def form(self, fields: dict[str, str]) -> dict[str, str]:
-        """The forged fields for a slot, whose own signature is for another method and path."""
-        return {name: value for name, value in fields.items() if name != "key"}
+    def request(self, link: tuple[str, str, dict[str, str]], *, as_form: bool) -> dict[str, Any]:
+        """The link as a request; or its fields in the form of a slot, whose signature is for something else."""
+        method, path, fields = link
+        if as_form:
+            return self._tenants.form({"key": self.slot["key"], **fields})
+        return {"method": method, "path": path, "query": urlencode(fields)}
 
     def _link(self, **changed: str) -> tuple[str, str, dict[str, str]]:
         return "GET", self.path, {**self.good, **changed}
@@ -194,7 +202,7 @@ class Forger:
     def expired(self) -> tuple[str, str, dict[str, str]]:
         """The server's own signature, whose time is over."""
         ago = self._chance.choice([0, 1, 60, 10**6])
-        return "GET", self.path, self._genuine.sign("GET", self.path, int(time.time()) - ago)
+        return "GET", self.path, self._genuine.sign("GET", self.path, int(now().timestamp()) - ago)
 
     def other_version(self) -> tuple[str, str, dict[str, str]]:
         """What a plausible other scheme would make of a secret that leaked from it."""
@@ -236,14 +244,14 @@ def try_keys(tenants: Tenants, wishes: Wishes, found: Found) -> None:
     chance = random.Random(wishes.seed + 1)
     guesses = Guesses(tenants, chance)
     count, answers = wishes.keys * 9 // 10, Counter[tuple[int, bytes]]()
-    for number in range(count):
-        kind = guesses.kinds[number % len(guesses.kinds)]
-        answer = tenants.ask("GET", "/v1/organization", kind())
-        answers[answer.status, answer.body] += 1
-        if answer.status != 401:
-            found.wrong.append(f"wrong key by {kind.__name__}: {answer.status}")
-        if number % 10_000 == 9_999:
-            print(f"  {number + 1} of {count} wrong keys sent, {len(found.wrong)} wrong", flush=True)
+    for begin in range(0, count, AT_ONCE):
+        kinds = [guesses.kinds[n % len(guesses.kinds)] for n in range(begin, min(begin + AT_ONCE, count))]
+        calls = [{"method": "GET", "path": "/v1/organization", "key": kind()} for kind in kinds]
+        for kind, answer in zip(kinds, tenants.ask_all(calls), strict=True):
+            answers[answer.status, answer.body] += 1
+            if answer.status != 401:
+                found.wrong.append(f"wrong key by {kind.__name__}: {answer.status}")
+        progress("wrong keys sent", begin, count, found)
     if len(answers) > 2:
         found.wrong.append("wrong keys are told from each other, beyond mistyped and unknown")
     for key in ("owner", "stranger"):
@@ -314,7 +322,7 @@ class Guesses:
 
     def text(self) -> str:
         """What people try."""
-        return self._chance.choice(["' OR '1'='1", "admin", "null", "undefined", "%00", "*", "{}", "key_", "k" * 4000])
+        return self._chance.choice(["' OR '1'='1", "root", "null", "undefined", "%00", "*", "{}", "key_", "k" * 4000])
 
 
 def meet_the_lockout(tenants: Tenants, wishes: Wishes, found: Found) -> None:
