@@ -13,7 +13,7 @@ import secrets
 import time
 import uuid
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -124,6 +124,13 @@ class Accounts:
         seconds = REMEMBER_SECONDS if left is None else min(REMEMBER_SECONDS, left.total_seconds())
         self._remembered[digest] = (time.monotonic() + seconds, caller)
 
+    def _forget(self, keys: Sequence[Key]) -> None:
+        """Look these keys up again when they come: here they need not work for seconds more."""
+        ids = {key.id for key in keys}
+        for digest, (_, caller) in list(self._remembered.items()):
+            if caller.key_id in ids:
+                self._remembered.pop(digest, None)
+
     # keys
 
     def create_key(self, name: str, priority: int = 0) -> str:
@@ -193,7 +200,9 @@ class Accounts:
             tx.accounts.revoke([key.id for key in meant], self._now())
             return meant
 
-        return self._store.write(change).result()
+        revoked = self._store.write(change).result()
+        self._forget(revoked)
+        return revoked
 
     def revoke_one(self, key_id: str) -> Key:
         """Revoke the key of that id. Raises NotFound where there is none that is not revoked."""
@@ -204,7 +213,9 @@ class Accounts:
                     return key
             raise NotFound("Could not find Key")
 
-        return self._store.write(change).result()
+        revoked = self._store.write(change).result()
+        self._forget([revoked])
+        return revoked
 
     def expire(self, name_or_id: str, at: datetime | None) -> list[Key]:
         """Let the keys that are meant (see `_meant`) end then; None: never. Returns them as they were."""
@@ -214,7 +225,9 @@ class Accounts:
             tx.accounts.expire([key.id for key in meant], at)
             return meant
 
-        return self._store.write(change).result()
+        changed = self._store.write(change).result()
+        self._forget(changed)
+        return changed
 
     def set_priority(self, name_or_id: str, priority: int) -> list[Key]:
         """Change the priority of the keys that are meant, for tasks to come; returns them as they were."""

@@ -95,6 +95,20 @@ def test_a_revoked_key_stops_working_within_its_memory(accounts, store, clock, m
         accounts.authenticate(secret)
 
 
+def test_a_key_that_is_revoked_here_stops_here_at_once(accounts):
+    """Who revokes over a server need not wait for that server's memory; other keys stay remembered."""
+    secret, other = accounts.create_key("ann"), accounts.create_key("bob")
+    assert accounts.authenticate(secret)
+    assert accounts.authenticate(other)
+
+    accounts.revoke("ann")
+
+    assert accounts.recognise(secret) is None
+    assert accounts.recognise(other)
+    with pytest.raises(Refused):
+        accounts.authenticate(secret)
+
+
 def test_a_new_key_works_though_it_was_refused_before(accounts):
     """A refusal is not remembered."""
     secret = new_secret()

@@ -65,7 +65,7 @@ class AdminEndpoints:
         return json_answer({**described_key(key), "secret": secret}, 201, _SECRET)
 
     async def revoke_key(self, request: Request) -> Response:
-        """End a key. It works for five seconds more at most."""
+        """End a key: here at once, at other servers of the same database within five seconds."""
         caller = await self._parts.gate.caller(request.scope, KeyScope.ADMIN)
         key_id = _id_in(request.scope, "key_id", "Could not find Key")
         with self._parts.gate.noting(request.scope, caller, "key.revoke", key_id):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from refilm.cli.options import AssetsUrl, Data, DatabaseUrl, Workers
+from refilm.domain.account import NewKey
 from refilm.errors import Unavailable
 
 if TYPE_CHECKING:
@@ -57,7 +58,9 @@ def serve(
     server.start()
     try:
         if server.accounts.is_empty():
-            typer.echo(WELCOME.format(secret=server.accounts.create_key("default"), base=base))
+            key, secret = server.accounts.issue(NewKey("default"))
+            server.audit.note("key.create", "ok", target=key.id)
+            typer.echo(WELCOME.format(secret=secret, base=base))
         typer.echo(f"Refilm listens on {base}  (data: {settings.data})")
         run_http(server, doors, ending)
     finally:
