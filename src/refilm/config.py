@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+from ipaddress import ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
@@ -105,6 +106,32 @@ class Settings(BaseSettings):
     )
     public_url: str | None = Field(
         None, description="Base of the URLs we hand out, e.g. https://refilm.example; unset: the request's own host."
+    )
+
+    files_url: str | None = Field(
+        None,
+        description=(
+            "Base of the URLs of outputs and uploads, on another host or port than the API's, e.g. "
+            "https://files.refilm.example; they are then served there and nowhere else; unset: beside the API."
+        ),
+    )
+    files_port: int | None = Field(
+        None, ge=1, le=65535, validate_default=True, description="A second port to listen on, for files_url."
+    )
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description=(
+            "Networks of the reverse proxies whose X-Forwarded-For says where a request comes from, comma-separated, "
+            "e.g. 127.0.0.1/32."
+        ),
+    )
+    max_wrong_keys: int = Field(
+        20,
+        ge=0,
+        description="Wrong API keys from one address after which no more are looked at for a while; 0: no end.",
+    )
+    wrong_key_seconds: float = Field(
+        60.0, ge=1, le=86_400, description="How long such an address is answered with 429, and how long tries count."
     )
 
     # engines
@@ -269,6 +296,10 @@ class Settings(BaseSettings):
 
     # telling
     log_format: str = Field("text", pattern="^(text|json)$", description="text or json, one line per event.")
+    audit_log: Path | None = Field(
+        None,
+        description="File that notes who did what, one JSON object a line; unset: audit.jsonl in the data folder.",
+    )
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="The least that is logged.")
 
     @field_validator("database_url")
@@ -306,13 +337,34 @@ class Settings(BaseSettings):
             raise ValueError("s3_endpoint must be https://; set this to true in a network that you trust")
         return value
 
+    @field_validator("files_url")
+    @classmethod
+    def _is_base(cls, value: str | None) -> str | None:
+        if value is not None and not _ENDPOINT.fullmatch(value):
+            raise ValueError("must be the https:// or http:// URL of a host, without a path")
+        return value
+
+    @field_validator("files_port")
+    @classmethod
+    def _is_for_files(cls, value: int | None, info: ValidationInfo) -> int | None:
+        if value is not None and info.data.get("files_url") is None:
+            raise ValueError("files_port needs files_url, which says how clients reach it")
+        return value
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _are_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for text in value:
+            ip_network(text)  # its own ValueError says what is wrong
+        return value
+
     @model_validator(mode="after")
     def _beats_before_death(self) -> Self:
         if self.dead_seconds < 3 * self.beat_seconds:
             raise ValueError("dead_seconds must be at least three times beat_seconds")
         return self
 
-    @field_validator("engines", "pools", mode="before")
+    @field_validator("engines", "pools", "trusted_proxies", mode="before")
     @classmethod
     def _split_names(cls, value: object) -> object:
         return tuple(name.strip() for name in value.split(",") if name.strip()) if isinstance(value, str) else value

@@ -2,7 +2,9 @@
 
     RefilmError
     ├── InvalidRequest        the request cannot be accepted as sent            (HTTP 400, with issues)
-    ├── Refused               the caller may not do this                        (HTTP 401)
+    ├── Refused               the caller is not known                           (HTTP 401)
+    ├── Forbidden             the caller is known, and its key is not for this  (HTTP 403)
+    ├── TooManyTries          this address sent too many wrong keys             (HTTP 429)
     ├── OutOfCredits          the account cannot pay for this                 (HTTP 400)
     ├── CapReached            the account has all that it may have for now    (HTTP 429)
     ├── NotFound              no such thing for this caller                     (HTTP 404)
@@ -54,6 +56,18 @@ class InvalidRequest(RefilmError):
 
 class Refused(RefilmError):
     """The caller is not known or may not do this."""
+
+
+class Forbidden(RefilmError):
+    """The caller is known, and its key is not for this."""
+
+
+class TooManyTries(RefilmError):
+    """This address sent too many wrong keys. retry_seconds: when the next one is looked at."""
+
+    def __init__(self, retry_seconds: int) -> None:
+        super().__init__("Too many wrong API keys came from this address. Wait before you send another one.")
+        self.retry_seconds = retry_seconds
 
 
 class OutOfCredits(RefilmError):

@@ -6,6 +6,7 @@ import itertools
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from refilm.domain.account import Account, Key
+from refilm.domain.account import Account, Key, KeyScope
 from refilm.domain.edit import EditRequest, Keyframe, Model, OutputSpec, Reference, TimeRange
 from refilm.domain.task import MAX_ATTEMPTS, Failure, Task, TaskStatus, may_become
 from refilm.domain.upload import Upload
@@ -389,7 +390,7 @@ def test_counts_are_of_unfinished_tasks_by_status(store: Store):
 
 
 def test_accounts_and_keys_come_back(store: Store):
-    """Accounts are found by name, keys by hash; revoking reaches the live keys of a name or an id, once."""
+    """Accounts are found by name, keys by hash, name and id; revoking reaches each key once."""
     account = Account("acc_1", "ann", NOW)
     keys = [Key(f"k_{n}", "acc_1", "ann", f"hash-{n}", NOW + timedelta(seconds=n)) for n in range(3)]
     do(store, lambda tx: (tx.accounts.add(account), [tx.accounts.add_key(key) for key in keys]))
@@ -400,10 +401,42 @@ def test_accounts_and_keys_come_back(store: Store):
     assert store.read(lambda tx: tx.accounts.keys()) == keys
     assert store.read(lambda tx: tx.accounts.key_hashed("hash-1")) == keys[1]
     assert store.read(lambda tx: tx.accounts.key_hashed("hash-9")) is None
-    assert do(store, lambda tx: tx.accounts.revoke("k_1", NOW)) == 1
-    assert do(store, lambda tx: tx.accounts.revoke("ann", NOW)) == 2
-    assert do(store, lambda tx: tx.accounts.revoke("ann", NOW)) == 0
+    assert do(store, lambda tx: tx.accounts.revoke(["k_1", "k_9"], NOW)) == 1
+    assert [key.id for key in store.read(lambda tx: tx.accounts.keys_called("k_2"))] == ["k_2"]
+    everyone = [key.id for key in store.read(lambda tx: tx.accounts.keys_called("ann"))]
+    assert do(store, lambda tx: tx.accounts.revoke(everyone, NOW)) == 2
+    assert do(store, lambda tx: tx.accounts.revoke(everyone, NOW)) == 0
+    assert store.read(lambda tx: tx.accounts.all()) == [account]
     assert {key.revoked_at for key in store.read(lambda tx: tx.accounts.keys())} == {NOW}
+
+
+def test_what_a_key_may_do_and_until_when_comes_back(store: Store):
+    """Scopes and expiry are those that were written; the expiry changes; revoked keys do not change any more."""
+    do(store, lambda tx: tx.accounts.add(Account("acc_1", "ann", NOW)))
+    later = NOW + timedelta(days=30)
+    key = Key("k_1", "acc_1", "robot", "hash", NOW, scopes=frozenset({KeyScope.ADMIN}), expires_at=later)
+    do(store, lambda tx: tx.accounts.add_key(key))
+
+    assert store.read(lambda tx: tx.accounts.keys("acc_1")) == [key]
+    assert store.read(lambda tx: tx.accounts.keys("acc_2")) == []
+    assert do(store, lambda tx: tx.accounts.expire(["k_1"], None)) == 1
+    assert store.read(lambda tx: tx.accounts.key_hashed("hash")) == replace(key, expires_at=None)
+    do(store, lambda tx: tx.accounts.revoke(["k_1"], NOW))
+    assert do(store, lambda tx: tx.accounts.expire(["k_1"], later)) == 0
+
+
+def test_a_keys_use_is_noted_now_and_then(store: Store):
+    """The first use is noted, and the next one only when enough time has passed; never backwards."""
+    do(store, lambda tx: tx.accounts.add(Account("acc_1", "ann", NOW)))
+    do(store, lambda tx: tx.accounts.add_key(Key("k_1", "acc_1", "ann", "hash", NOW)))
+    apart, seen = timedelta(seconds=60), []
+
+    for seconds in (0, 59, 60, 30):
+        at = NOW + timedelta(seconds=seconds)
+        do(store, lambda tx, at=at: tx.accounts.note_use("k_1", at, apart))
+        seen.append(store.read(lambda tx: tx.accounts.keys())[0].used_at)
+
+    assert [(at - NOW).seconds for at in seen] == [0, 0, 60, 60]
 
 
 def test_a_key_needs_its_account(store: Store):
@@ -423,6 +456,18 @@ def test_secrets_come_back(store: Store):
     do(store, lambda tx: tx.accounts.add_secret("sign", b"\x00\xff", NOW))
 
     assert store.read(lambda tx: tx.accounts.secret("sign")) == b"\x00\xff"
+
+
+def test_secrets_are_listed_by_their_beginning_and_dropped(store: Store):
+    """Only the names that begin so, oldest first; what was dropped is gone, once."""
+    for seconds, name in enumerate(["sign-2", "sign-1", "sign_3", "other"]):
+        do(store, lambda tx, name=name, at=NOW + timedelta(seconds=seconds): tx.accounts.add_secret(name, b"x", at))
+
+    assert [row[0] for row in store.read(lambda tx: tx.accounts.secrets("sign-"))] == ["sign-2", "sign-1"]
+    assert store.read(lambda tx: tx.accounts.secrets("sign-"))[1] == ("sign-1", b"x", NOW + timedelta(seconds=1))
+    assert do(store, lambda tx: tx.accounts.drop_secret("sign-2")) is True
+    assert do(store, lambda tx: tx.accounts.drop_secret("sign-2")) is False
+    assert [row[0] for row in store.read(lambda tx: tx.accounts.secrets("sign-"))] == ["sign-1"]
 
 
 def test_an_upload_is_completed_once(store: Store):

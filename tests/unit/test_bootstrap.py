@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from refilm.assets.signing import Signer
 from refilm.bootstrap.lending import pool_of_task, pools_of
-from refilm.bootstrap.places import open_accounts, signing_secret
+from refilm.bootstrap.places import open_accounts, open_keyring, signing_pairs
 from refilm.bootstrap.process import build, build_worker
 from refilm.config import Settings
 from refilm.engines.registry import Registry
@@ -178,12 +179,29 @@ def test_keys_can_be_made_beside_a_running_server(tmp_path: Path):
     assert caller.account
 
 
-def test_the_signing_secret_is_made_once(store):
+def test_the_signing_key_is_made_once(store):
     """URLs that were signed before a restart stay valid after it."""
-    first = signing_secret(store)
+    ((key_id, secret),) = first = signing_pairs(store)
 
-    assert len(first) == 32
-    assert signing_secret(store) == first
+    assert (key_id, len(secret)) == ("signing-1", 32)
+    assert signing_pairs(store) == first
+
+
+def test_a_running_server_follows_a_rotation(tmp_path: Path):
+    """It verifies with the new key at its next look, signs with it a minute later, and the old links go on."""
+    server = build(Settings(data=tmp_path, workers=0))
+    signer, path = server.signer, "/files/outputs/x"
+    old = signer.sign("GET", path, 2_000_000_000)
+    with open_keyring(Settings(data=tmp_path)) as keyring:
+        key, dropped = keyring.rotate()
+
+    signer.take(signing_pairs(server.store))
+
+    assert (key.id, dropped) == ("signing-2", [])
+    assert signer.sign("GET", path, 2_000_000_000) == old
+    signer.verify("GET", path, Signer([(key.id, key.secret)]).sign("GET", path, 9), 8)
+    signer.verify("GET", path, old, 0)
+    server.close()
 
 
 @pytest.mark.parametrize("text", ["host", "cidr=everywhere", "port=x", ""])

@@ -240,3 +240,21 @@ def test_a_pool_that_nobody_knows_is_refused():
     """There are three."""
     with pytest.raises(ValidationError, match="cpu"):
         Settings(pools="cpu,tpu")
+
+
+def test_a_second_port_needs_to_be_known_by_a_url():
+    """files_port without files_url would be a door that no link leads to."""
+    assert Settings(files_url="http://127.0.0.1:8001", files_port=8001).files_port == 8001
+    with pytest.raises(ValidationError, match="files_port needs files_url"):
+        Settings(files_port=8001)
+    with pytest.raises(ValidationError, match="without a path"):
+        Settings(files_url="https://refilm.example/files")
+
+
+def test_proxies_are_networks(monkeypatch):
+    """Comma-separated, of both families; a name is none."""
+    monkeypatch.setenv("REFILM_TRUSTED_PROXIES", "127.0.0.1/32, 10.0.0.0/8,::1")
+    assert Settings().trusted_proxies == ("127.0.0.1/32", "10.0.0.0/8", "::1")
+
+    with pytest.raises(ValidationError, match=r"proxy\.lan"):
+        Settings(trusted_proxies=("proxy.lan",))

@@ -32,8 +32,8 @@ NO = Failure("It cannot be done.", "INTERNAL")
 def accounts(store, clock) -> Accounts:
     """Ann, whose credits are counted from 1000 on, and bob, whose are not."""
     accounts = Accounts(store, clock)
-    accounts.add_key("ann", "key_ann")
-    accounts.add_key("bob", "key_bob")
+    accounts.add_key("ann", "ann's key")
+    accounts.add_key("bob", "bob's key")
     accounts.set_credits("ann", 1000)
     return accounts
 
@@ -54,7 +54,7 @@ def service_of(store, assets, intake, line, clock):
 @pytest.fixture
 def ann(accounts):
     """Ann, as her key names her."""
-    return accounts.authenticate("key_ann")
+    return accounts.authenticate("ann's key")
 
 
 def submit(service, caller):
@@ -121,7 +121,7 @@ def test_too_few_credits_are_told_and_nothing_is_taken(service_of, accounts, ann
 def test_an_uncounted_account_spends_what_it_likes(service_of, accounts) -> None:
     """Without a balance nothing is reserved, and the end gives nothing back."""
     service = service_of()
-    bob = accounts.authenticate("key_bob")
+    bob = accounts.authenticate("bob's key")
     tasks = [submit(service, bob) for _ in range(3)]
     service.fail(service.start(tasks[0].id), NO, {})
 
@@ -132,7 +132,7 @@ def test_an_uncounted_account_spends_what_it_likes(service_of, accounts) -> None
 def test_an_account_that_is_counted_from_now_on_gets_no_gift(service_of, accounts) -> None:
     """A task that was made while nobody counted gives nothing back when it ends."""
     service = service_of()
-    task = submit(service, accounts.authenticate("key_bob"))
+    task = submit(service, accounts.authenticate("bob's key"))
     accounts.set_credits("bob", 5)
     service.fail(service.start(task.id), NO, {})
 
@@ -222,7 +222,7 @@ def test_an_accounts_own_tier_holds_and_is_told(store, assets, intake, line, clo
     terms = Terms(lambda _: "effects", Settings().limits, {}, 600, Settings().tier)
     service = Service(store, assets, admission, intake, Signer([("k", b"sixteen bytes or more")]), terms, clock)
     accounts.set_tier("ann", "1")
-    bob = accounts.authenticate("key_bob")
+    bob = accounts.authenticate("bob's key")
 
     made = [submit(service, caller) for caller in (ann, ann, bob, bob)]
 
@@ -234,9 +234,9 @@ def test_an_accounts_own_tier_holds_and_is_told(store, assets, intake, line, clo
 
 def test_a_task_carries_the_priority_of_its_key(service_of, accounts, store) -> None:
     """It is that of the key with which the task was made."""
-    accounts.add_key("bob", "key_urgent", priority=9)
+    accounts.add_key("bob", "urgent key", priority=9)
 
-    made = [submit(service_of(), accounts.authenticate(key)) for key in ("key_bob", "key_urgent")]
+    made = [submit(service_of(), accounts.authenticate(key)) for key in ("bob's key", "urgent key")]
 
     assert [store.task(task.id).priority for task in made] == [0, 9]
 
@@ -247,7 +247,7 @@ def test_no_account_may_pile_up_more_than_its_queue(service_of, accounts, ann) -
     submit(service, ann)
     with pytest.raises(CapReached) as refused:
         submit(service, ann)
-    submit(service, accounts.authenticate("key_bob"))
+    submit(service, accounts.authenticate("bob's key"))
 
     assert refused.value.soon
     assert accounts.credits("ann") == 400

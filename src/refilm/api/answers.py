@@ -52,11 +52,13 @@ _STATUS: tuple[tuple[type[Exception], int], ...] = (
     (VersionRefused, 400),
     (errors.OutOfCredits, 400),
     (errors.Refused, 401),
+    (errors.Forbidden, 403),
     (errors.NotFound, 404),
     (NoSuchRoute, 404),
     (MethodNotAllowed, 405),
     (BodyTooLarge, 413),
     (errors.CapReached, 429),
+    (errors.TooManyTries, 429),
     (errors.Unavailable, 503),
     (errors.StorageFull, 503),
 )
@@ -80,7 +82,7 @@ def dialect_error(error: Exception, settings: ApiSettings) -> Response:
     body: dict[str, Any] = {"error": sentence(error, status)}
     if isinstance(error, errors.InvalidRequest):
         body = {"error": "Validation of body failed", "issues": _sent(error)}
-    if status in (400, 401, 413, 429):
+    if status in (400, 401, 403, 413, 429):
         body["docUrl"] = settings.docs_url
     return json_answer(body, status, headers_of(error, status, settings))
 
@@ -120,6 +122,9 @@ def headers_of(error: Exception, status: int, settings: ApiSettings) -> dict[str
         wait = {"retry-after": str(error.retry_seconds)}
         # An official SDK would send the create again within seconds.
         return wait if error.soon else {**wait, "x-should-retry": "false"}
+    if isinstance(error, errors.TooManyTries):
+        # A wrong key does not become right: an official SDK should not send it again.
+        return {"retry-after": str(error.retry_seconds), "x-should-retry": "false"}
     if status == 503:
         return {"retry-after": str(settings.retry_after_seconds)}
     return {}

@@ -13,15 +13,20 @@ from starlette.types import ASGIApp
 from refilm import __version__
 from refilm.accounts import Accounts
 from refilm.api import schemas
+from refilm.api.admin import AdminEndpoints
+from refilm.api.auth import Gate
 from refilm.api.body import JsonBodies
+from refilm.api.clients import Clients
 from refilm.api.cometapi import COMETAPI
 from refilm.api.dialect import Endpoints, Parts
 from refilm.api.edge import Edge, Route
 from refilm.api.files import FileEndpoints
+from refilm.api.lockout import Lockout
 from refilm.api.probes import Probes
 from refilm.api.runway import RUNWAY
 from refilm.api.settings import ApiSettings
 from refilm.api.tasks import TaskEndpoints
+from refilm.audit import Audit, NoAudit
 from refilm.service import Service
 from refilm.uploads import Uploads
 
@@ -41,18 +46,21 @@ def create_app(
     settings: ApiSettings | None = None,
     *,
     metrics: CollectorRegistry = REGISTRY,
+    audit: Audit | None = None,
 ) -> FastAPI:
     """The application over these parts.
 
-    metrics: what /metrics shows.
+    metrics: what /metrics shows.  audit: where it is noted who does what.
     """
     settings = settings or ApiSettings()
-    parts = Parts(service, accounts, uploads, settings, JsonBodies(settings))
+    gate = Gate(accounts, Lockout(settings.lockout), Clients(settings.trusted_proxies), audit or NoAudit())
+    parts = Parts(service, accounts, uploads, settings, JsonBodies(settings), gate)
     app = RefilmApp(settings)
     for endpoints in (
         Endpoints(RUNWAY, parts),
         Endpoints(COMETAPI, parts),
         TaskEndpoints(parts),
+        AdminEndpoints(parts),
         FileEndpoints(parts),
         Probes(service, metrics, app.openapi),
     ):

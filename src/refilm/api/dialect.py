@@ -20,12 +20,12 @@ from starlette.types import Scope
 from refilm.accounts import Accounts, Caller
 from refilm.api import operations, render, wire
 from refilm.api.answers import JSON_TYPE, json_answer
-from refilm.api.auth import authenticate, check_version, header
+from refilm.api.auth import Gate, check_version, header
 from refilm.api.body import JsonBodies
 from refilm.api.edge import Route
 from refilm.api.sendings import Fingerprinted, name_of, tries_of
 from refilm.api.settings import ApiSettings
-from refilm.domain.account import Organization, Usage
+from refilm.domain.account import KeyScope, Organization, Usage
 from refilm.domain.sending import Sending
 from refilm.domain.task import Task, TaskStatus
 from refilm.errors import NotFound
@@ -56,6 +56,7 @@ class Parts:
     uploads: Uploads
     settings: ApiSettings
     bodies: JsonBodies
+    gate: Gate
 
 
 #: What our ids look like at most. Anything else names no task, and never reaches the store.
@@ -97,8 +98,8 @@ class Endpoints:
         required = method in self._dialect.version_required
         return operations.dialect_operation(method, path, self._dialect.name, self._dialect.title, required)
 
-    async def _caller(self, scope: Scope) -> Caller:
-        caller = await authenticate(scope, self._parts.accounts)
+    async def _caller(self, scope: Scope, needed: KeyScope = KeyScope.READ) -> Caller:
+        caller = await self._parts.gate.caller(scope, needed)
         required = scope["method"] in self._dialect.version_required
         check_version(scope, self._parts.settings.api_version, required=required)
         return caller
@@ -109,22 +110,27 @@ class Endpoints:
         task = await self._parts.service.look(await self._caller(scope), task_id_of(scope))
         urls: list[str] = []
         if task.status is TaskStatus.SUCCEEDED:
-            urls = self._parts.service.output_urls(task, base_url(scope, self._parts.settings))
+            urls = self._parts.service.output_urls(task, files_base_url(scope, self._parts.settings))
         return self._about(task, render.polled(task, urls))
 
     async def create(self, request: Request) -> Response:
         """Accept an edit. Answers once it is stored for good."""
-        caller = await self._caller(request.scope)
+        caller = await self._caller(request.scope, KeyScope.CREATE)
+        with self._parts.gate.noting(request.scope, caller, "task.create") as noted:
+            task, repeated = await self._submitted(request, caller)
+            noted.target, noted.outcome = task.id, "repeated" if repeated else "ok"
+        return self._about(task, render.created(task), REPEATED if repeated else NO_HEADERS)
+
+    async def _submitted(self, request: Request, caller: Caller) -> tuple[Task, bool]:
+        """The task that the request asks for, and whether an earlier sending of it made it."""
         name, tries = name_of(request.scope), tries_of(request.scope)
         if name is None and tries is None:
             edit = await self._parts.bodies.read(request.scope, request.receive, self._parse_edit)
-            task = await self._parts.service.submit(caller, edit)
-            return self._about(task, render.created(task))
+            return await self._parts.service.submit(caller, edit), False
         body = Fingerprinted(request.receive)
         edit = await self._parts.bodies.read(request.scope, body, self._parse_edit)
         sending = Sending(caller.key_id, body.fingerprint, name, tries)
-        task, repeated = await self._parts.service.submit_once(caller, edit, sending)
-        return self._about(task, render.created(task), REPEATED if repeated else {})
+        return await self._parts.service.submit_once(caller, edit, sending)
 
     def _about(self, task: Task, body: bytes, more: Mapping[str, str] = NO_HEADERS) -> Response:
         # Output URLs are secrets, and a status is stale at once.
@@ -133,15 +139,17 @@ class Endpoints:
 
     async def delete(self, request: Request) -> Response:
         """Cancel a task that has not ended, delete one that has."""
-        caller = await self._caller(request.scope)
-        await self._parts.service.delete(caller, task_id_of(request.scope))
+        caller = await self._caller(request.scope, KeyScope.CREATE)
+        task_id = task_id_of(request.scope)
+        with self._parts.gate.noting(request.scope, caller, "task.delete", task_id):
+            await self._parts.service.delete(caller, task_id)
         return Response(status_code=204)
 
     async def create_upload(self, request: Request) -> Response:
         """A place for one file, and the URI that it will have."""
-        caller = await self._caller(request.scope)
+        caller = await self._caller(request.scope, KeyScope.CREATE)
         filename = await self._parts.bodies.read(request.scope, request.receive, wire.parse_upload)
-        here = base_url(request.scope, self._parts.settings)
+        here = files_base_url(request.scope, self._parts.settings)
         slot = await self._parts.uploads.create(caller, filename, here)
         return json_answer(
             {"uploadUrl": slot.upload_url, "fields": dict(slot.fields), "runwayUri": slot.runway_uri},
@@ -180,6 +188,11 @@ def base_url(scope: Scope, settings: ApiSettings) -> str:
         return f"{scope['scheme']}://{host.decode()}"
     address, port = scope.get("server") or ("127.0.0.1", None)
     return f"{scope['scheme']}://{address}" + (f":{port}" if port else "")
+
+
+def files_base_url(scope: Scope, settings: ApiSettings) -> str:
+    """Where files come in and go out, without a final slash: on a place of their own if there is one."""
+    return settings.files_url or base_url(scope, settings)
 
 
 def _organization(organization: Organization) -> dict[str, Any]:

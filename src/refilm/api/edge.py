@@ -10,6 +10,7 @@ import traceback
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlsplit
 
 import structlog
 from starlette.requests import ClientDisconnect, Request
@@ -30,6 +31,7 @@ class Route:
 
     path: fixed, or ending in a parameter: "/tasks/{task_id}" takes one segment, "/files/{key:path}" the whole rest.
     operation: what OpenAPI says about it.
+    of_files: whether it is served at the files' own place, where they have one.
     """
 
     method: str
@@ -37,6 +39,7 @@ class Route:
     handler: Handler
     errors: ErrorStyle = dialect_error
     operation: Mapping[str, Any] = field(default_factory=dict)
+    of_files: bool = False
 
 
 @dataclass
@@ -59,6 +62,7 @@ class Edge:
         for route in routes:
             self._place(route.path).routes[route.method] = route
         self._greedy = [(prefix, place) for prefix, place in self._under.items() if place.greedy]
+        self._files_host = host_of(settings.files_url) if settings.files_url else None
 
     def _place(self, path: str) -> _Place:
         prefix, brace, name = path.partition("{")
@@ -95,6 +99,9 @@ class Edge:
         if route is None:
             allowed = place.routes.keys() | ({"HEAD"} if "GET" in place.routes else set())
             raise MethodNotAllowed(method, frozenset(allowed))
+        if self._files_host is not None and route.of_files is not (_asked_host(scope) == self._files_host):
+            # What somebody uploaded must not share an origin with what a key opens.
+            raise NoSuchRoute("Nothing is served at this path.")
         return route
 
     def _find(self, path: str) -> tuple[_Place, str]:
@@ -120,6 +127,22 @@ class Edge:
                 # The task may exist already; an official SDK would otherwise send the create again.
                 response.headers["x-should-retry"] = "false"
         return response
+
+
+def host_of(url: str) -> bytes:
+    """What a browser sends as Host for a URL: the name in lower case, and the port where it is not the usual one."""
+    parts = urlsplit(url)
+    usual = {"https": ":443", "http": ":80"}.get(parts.scheme, "")
+    return parts.netloc.lower().removesuffix(usual).encode()
+
+
+def _asked_host(scope: Scope) -> bytes:
+    """The Host of a request, without a port that goes without saying."""
+    for name, value in scope["headers"]:
+        if name == b"host":
+            host: bytes = value.lower()
+            return host.removesuffix(b":443" if scope["scheme"] == "https" else b":80")
+    return b""
 
 
 class _Begun:

@@ -30,6 +30,7 @@ INERT = {
     "content-security-policy": "default-src 'none'; sandbox",
     "cross-origin-resource-policy": "cross-origin",
     "access-control-allow-origin": "*",
+    "referrer-policy": "no-referrer",
     "cache-control": "private, no-transform",
     "accept-ranges": "bytes",
 }
@@ -44,8 +45,8 @@ class FileEndpoints:
     def routes(self) -> list[Route]:
         """Every route of files."""
         return [
-            Route("GET", "/files/{key:path}", self.download, link_error, operations.DOWNLOAD),
-            Route("POST", "/uploads", self.receive, link_error, operations.RECEIVE),
+            Route("GET", "/files/{key:path}", self.download, link_error, operations.DOWNLOAD, of_files=True),
+            Route("POST", "/uploads", self.receive, link_error, operations.RECEIVE, of_files=True),
         ]
 
     async def receive(self, request: Request) -> Response:

@@ -29,15 +29,24 @@ def response(description: str, name: str | None = None, **more: Any) -> dict[str
 
 INVALID = response("The request cannot be accepted as sent; `issues` names every reason.", "ValidationError")
 REFUSED = response("The API key is missing or not known.", "Error")
+FORBIDDEN = response("The API key lacks the scope that this needs.", "Error")
 NO_TASK = response("No such task, or not yours.", "NoTask")
 WRONG_METHOD = response("The method is not supported on this path.", "Error")
 TOO_LARGE = response("The body is larger than this server accepts.", "Error")
-TOO_MANY = response("A cap is reached; try again later.", "Error", headers=RETRY_AFTER)
+TOO_MANY = response("A cap is reached, or too many wrong keys came; try again later.", "Error", headers=RETRY_AFTER)
 BROKEN = response("Something went wrong on this server.", "Error")
 AWAY = response("Not possible for the moment; try again later.", "Error", headers=RETRY_AFTER)
 
-ALWAYS = {"400": INVALID, "401": REFUSED, "405": WRONG_METHOD, "500": BROKEN, "503": AWAY}
-WITH_BODY = {**ALWAYS, "413": TOO_LARGE, "429": TOO_MANY}
+ALWAYS = {
+    "400": INVALID,
+    "401": REFUSED,
+    "403": FORBIDDEN,
+    "405": WRONG_METHOD,
+    "429": TOO_MANY,
+    "500": BROKEN,
+    "503": AWAY,
+}
+WITH_BODY = {**ALWAYS, "413": TOO_LARGE}
 
 
 def json_body(name: str) -> dict[str, Any]:
@@ -137,11 +146,14 @@ _PROBLEM = {
     status: response(description, "Problem")
     for status, description in {
         "401": "The API key is missing or not known.",
+        "403": "The API key lacks the scope that this needs.",
         "404": "No such task, or not yours.",
+        "429": "Too many wrong keys came from this address; try again later.",
         "500": "Something went wrong on this server.",
         "503": "Not possible for the moment; try again later.",
     }.items()
 }
+_UNPLACED = {status: answer for status, answer in _PROBLEM.items() if status != "404"}
 
 EXTENSION_TASK: dict[str, Any] = {
     "operationId": "describe_task",
@@ -185,10 +197,60 @@ EXTENSION_TASKS: dict[str, Any] = {
     "responses": {
         "200": response("A page. A search for a text may give a short page with a next one.", "TaskPage"),
         "400": response("A parameter is not known or means nothing; `issues` names every one.", "Problem"),
-        **{status: answer for status, answer in _PROBLEM.items() if status != "404"},
+        **_UNPLACED,
         "405": WRONG_METHOD,
     },
 }
+
+
+def _admin(
+    name: str, summary: str, done: dict[str, dict[str, Any]], *, missing: str = "", body: str = "", **more: Any
+) -> dict[str, Any]:
+    """An operation of administration. missing: what a 404 says.  body: the schema of what is sent."""
+    answers = {**done, **_UNPLACED, "405": WRONG_METHOD}
+    if missing:
+        answers["404"] = response(missing, "Problem")
+    if body:
+        answers["400"] = response("The body cannot be accepted; `issues` names every reason.", "Problem")
+        answers["413"] = response("The body is larger than this server accepts.", "Problem")
+        more["requestBody"] = json_body(body)
+    shared = {"operationId": name, "summary": summary, "tags": ["Administration"], "security": BEARER}
+    return {**shared, "responses": answers, **more}
+
+
+LIST_KEYS = _admin(
+    "list_keys",
+    "Every key of the server, without secrets",
+    {
+        "200": response("The keys.", "Keys"),
+        "400": response("The query holds something else than an account.", "Problem"),
+    },
+    parameters=[
+        _query("account", "Only keys of the account of this id.", type="string", pattern="^[A-Za-z0-9_-]{1,64}$")
+    ],
+)
+CREATE_KEY = _admin(
+    "create_key",
+    "Make a key; its secret is told this once",
+    {"201": response("The key and its secret.", "CreatedKey")},
+    body="KeyBody",
+)
+REVOKE_KEY = _admin(
+    "revoke_key",
+    "Revoke a key",
+    {"204": response("Done.")},
+    missing="No such key, or it is revoked already.",
+    parameters=[path_parameter("key_id", "The key's id.", minLength=1)],
+)
+LIST_ACCOUNTS = _admin("list_accounts", "Every account of the server", {"200": response("The accounts.", "Accounts")})
+CHANGE_ACCOUNT = _admin(
+    "change_account",
+    "Change an account's tier or credits",
+    {"200": response("The account as it is now.", "Account")},
+    missing="No such account.",
+    body="TermsBody",
+    parameters=[path_parameter("account_id", "The account's id.", minLength=1)],
+)
 
 _LINK = [
     {

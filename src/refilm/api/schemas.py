@@ -8,7 +8,8 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from refilm.api import wire
+from refilm.api import admin_bodies, wire
+from refilm.domain.account import KeyScope
 
 REF = "#/components/schemas/{model}"
 STRING = {"type": "string"}
@@ -88,6 +89,19 @@ TASK_DESCRIPTION = obj(
     }
 )
 
+KEY = {
+    "id": STRING,
+    "account": STRING,
+    "name": STRING,
+    "scopes": array(word(*KeyScope)),
+    "priority": INTEGER,
+    "createdAt": TIME,
+    "expiresAt": or_null(TIME),
+    "revokedAt": or_null(TIME),
+    "lastUsedAt": or_null(TIME),
+}
+ACCOUNT = obj({"id": STRING, "name": STRING, "createdAt": TIME, "tier": or_null(STRING), "credits": or_null(INTEGER)})
+
 ANSWERS: dict[str, Any] = {
     "Created": obj({"id": STRING, **ESTIMATED}),
     "Task": {
@@ -129,6 +143,10 @@ ANSWERS: dict[str, Any] = {
     ),
     "TaskDescription": TASK_DESCRIPTION,
     "TaskPage": obj({"tasks": array(TASK_DESCRIPTION), "nextCursor": or_null(STRING)}),
+    "Keys": obj({"keys": array(obj(KEY))}),
+    "CreatedKey": obj({**KEY, "secret": STRING}),
+    "Accounts": obj({"accounts": array(ACCOUNT)}),
+    "Account": ACCOUNT,
     "Health": obj({"status": word("ok")}),
     "Readiness": obj({"ready": {"type": "boolean"}, "checks": {"type": "object"}, "moderation": STRING}, closed=False),
     "Error": obj({"error": STRING}, {"docUrl": STRING}),
@@ -145,6 +163,8 @@ def components() -> dict[str, Any]:
         "EditBody": wire.EDIT,
         "UploadBody": wire.UPLOAD,
         "UsageBody": wire.USAGE,
+        "KeyBody": admin_bodies.KEY,
+        "TermsBody": admin_bodies.TERMS,
     }
     for name, adapter in adapters.items():
         shape = adapter.json_schema(ref_template=REF)

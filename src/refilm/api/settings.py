@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from refilm.api.clients import Network
+from refilm.api.lockout import LockoutRules
 from refilm.domain.uri import UriLimits
 
 #: The only dated version of the contract that is in use.
@@ -15,6 +17,9 @@ class ApiSettings:
     """Options of the HTTP edge.
 
     public_url: base of the URLs we hand out, without a final slash; None: the request's own scheme and host.
+    files_url: the same for files, on another host or port; then these are served there and nowhere else.
+    tiers: the names that an account's tier may have.
+    lockout: when wrong keys close the door.  trusted_proxies: who may say where a request comes from.
     docs_url: the `docUrl` of error bodies.
     max_body_bytes: largest JSON body.  max_upload_bytes: largest uploaded file.
     large_body_bytes: bodies above this are parsed off the event loop, `large_bodies` of them at a time.
@@ -30,5 +35,9 @@ class ApiSettings:
     large_bodies: int = 4
     retry_after_seconds: int = 5
     engine_header: str = "Refilm-Engine"
+    files_url: str | None = None
+    tiers: frozenset[str] = frozenset()
+    lockout: LockoutRules = field(default_factory=LockoutRules)
+    trusted_proxies: tuple[Network, ...] = ()
     api_version: str = API_VERSION
     uri_limits: UriLimits = field(default_factory=UriLimits)

@@ -10,10 +10,10 @@ from starlette.responses import Response
 
 from refilm.api import operations, render
 from refilm.api.answers import json_answer, problem
-from refilm.api.auth import authenticate
-from refilm.api.dialect import Parts, base_url, task_id_of
+from refilm.api.dialect import Parts, files_base_url, task_id_of
 from refilm.api.edge import Route
 from refilm.api.listing import cursor_of, listing_of
+from refilm.domain.account import KeyScope
 from refilm.domain.task import Task, TaskStatus
 
 #: A data URI can be 16 MB; its owner has it already.
@@ -36,20 +36,20 @@ class TaskEndpoints:
     async def retrieve(self, request: Request) -> Response:
         """A task with what was asked, what was applied, and when."""
         scope, parts = request.scope, self._parts
-        caller = await authenticate(scope, parts.accounts)
+        caller = await parts.gate.caller(scope, KeyScope.READ)
         task = await parts.service.look(caller, task_id_of(scope))
         urls: list[str] = []
         if task.status is TaskStatus.SUCCEEDED:
-            urls = parts.service.output_urls(task, base_url(scope, parts.settings))
+            urls = parts.service.output_urls(task, files_base_url(scope, parts.settings))
         headers = {parts.settings.engine_header: task.engine, "cache-control": "no-store"}
         return json_answer(described(task, urls), headers=headers)
 
     async def list(self, request: Request) -> Response:
         """The caller's tasks, the newest first, a page at a time."""
         scope, parts = request.scope, self._parts
-        caller = await authenticate(scope, parts.accounts)
+        caller = await parts.gate.caller(scope, KeyScope.READ)
         page = await asyncio.to_thread(parts.service.tasks, caller, listing_of(scope["query_string"]))
-        base = base_url(scope, parts.settings)
+        base = files_base_url(scope, parts.settings)
         body = {
             "tasks": [described(task, parts.service.output_urls(task, base)) for task in page.tasks],
             "nextCursor": cursor_of(page.next) if page.next else None,

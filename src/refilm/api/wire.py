@@ -303,12 +303,13 @@ def _keyframe(item: Mapping[str, Any]) -> Keyframe:
     )
 
 
-def _parse(adapter: TypeAdapter[Any], body: object) -> Mapping[str, Any]:
+def valid(adapter: TypeAdapter[Any], body: object) -> Mapping[str, Any]:
+    """The body, if it has the shape. Raises InvalidRequest with every issue."""
     try:
-        valid: Mapping[str, Any] = adapter.validate_python(body)
+        members: Mapping[str, Any] = adapter.validate_python(body)
     except ValidationError as error:
         raise InvalidRequest(issues.from_pydantic(error.errors(include_url=False))) from error
-    return valid
+    return members
 
 
 MAX_USAGE_DAYS = 90
@@ -316,7 +317,7 @@ MAX_USAGE_DAYS = 90
 
 def parse_usage(body: object) -> tuple[date | None, date | None]:
     """The first day and the day after the last one. Raises InvalidRequest."""
-    values = _parse(USAGE, body)
+    values = valid(USAGE, body)
     days: dict[str, date] = {}
     found = []
     for name in ("startDate", "beforeDate"):
@@ -336,7 +337,7 @@ def parse_usage(body: object) -> tuple[date | None, date | None]:
 
 def parse_upload(body: object) -> str:
     """The name of the file that is to be uploaded. Raises InvalidRequest."""
-    name: str = _parse(UPLOAD, body)["filename"]
+    name: str = valid(UPLOAD, body)["filename"]
     if any(not character.isprintable() or character in "/\\" for character in name):
         message = "filename must be a plain file name, without slashes and control characters."
         raise InvalidRequest([Issue(("filename",), "custom", message)])

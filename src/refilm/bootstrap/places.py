@@ -5,7 +5,6 @@ Knows nothing of tasks and of who works on them; commands that look up a key nee
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
@@ -19,12 +18,14 @@ from refilm.assets.base import Assets
 from refilm.assets.bucket import Bucket
 from refilm.assets.local import LocalAssets
 from refilm.assets.room import Ballast, Room, free_bytes
+from refilm.assets.signing import in_order
+from refilm.audit import AuditLog
 from refilm.bootstrap.clock import now, wall
 from refilm.config import Settings
 from refilm.errors import Unavailable
+from refilm.keyring import Keyring
 from refilm.locks import lock_data
 from refilm.store.base import Store
-from refilm.store.sql import Transaction
 from refilm.store.sqlite import SqliteStore, shared_engine, upgrade_file
 
 if TYPE_CHECKING:
@@ -37,8 +38,6 @@ QUEUE_CONNECTIONS = 8
 
 #: How long a scratch file of a shared folder lay untouched before it counts as left behind.
 SHARED_SCRATCH_AGE = timedelta(days=1)
-
-SIGNING_KEY = "signing-1"
 
 
 def sqlite_file(settings: Settings) -> Path:
@@ -158,14 +157,21 @@ def open_accounts(settings: Settings) -> Iterator[Accounts]:
         store.close()
 
 
-def signing_secret(store: Store) -> bytes:
-    """The secret behind signed URLs, made at the first start."""
+@contextmanager
+def open_keyring(settings: Settings) -> Iterator[Keyring]:
+    """The keys that sign links, for commands beside a running server."""
+    store = open_store(settings)
+    try:
+        yield Keyring(store, now)
+    finally:
+        store.close()
 
-    def change(tx: Transaction) -> bytes:
-        secret = tx.accounts.secret(SIGNING_KEY)
-        if secret is None:
-            secret = secrets.token_bytes(32)
-            tx.accounts.add_secret(SIGNING_KEY, secret, now())
-        return secret
 
-    return store.write(change).result()
+def signing_pairs(store: Store) -> list[tuple[str, bytes]]:
+    """The keys that sign links, as a signer takes them: the one that signs in front."""
+    return [(key.id, key.secret) for key in in_order(Keyring(store, now).live(), now())]
+
+
+def audit_log(settings: Settings) -> AuditLog:
+    """Where it is noted who did what."""
+    return AuditLog(settings.audit_log or settings.data / "audit.jsonl", now)

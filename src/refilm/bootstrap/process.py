@@ -19,10 +19,18 @@ from refilm import __version__
 from refilm.accounts import Accounts
 from refilm.admission import Admission
 from refilm.assets.room import FRESH_SECONDS, Room
-from refilm.assets.signing import Signer
+from refilm.assets.signing import LOOK_SECONDS, Signer
+from refilm.audit import AuditLog
 from refilm.bootstrap.clock import now
 from refilm.bootstrap.lending import interpret_with, lent_aids, pool_of_task, pools_of, probe_with, runner_of, slots_of
-from refilm.bootstrap.places import SIGNING_KEY, disk_room, open_assets, open_served_store, queue_engine, signing_secret
+from refilm.bootstrap.places import (
+    audit_log,
+    disk_room,
+    open_assets,
+    open_served_store,
+    queue_engine,
+    signing_pairs,
+)
 from refilm.bootstrap.terms import api_settings, fetch_policy, keep_rules, terms_of, upload_rules, uri_limits
 from refilm.config import Settings
 from refilm.engines.base import Aids
@@ -78,6 +86,7 @@ class Process:
     fetcher: Fetcher
     runner: Runner
     room: Room
+    signer: Signer
     lock: IO[str] = field(repr=False)
     lent: ExitStack = field(repr=False)
 
@@ -128,13 +137,20 @@ class Server(Process):
     """A process that also answers requests, and removes what has lived long enough."""
 
     accounts: Accounts
+    audit: AuditLog
     app: FastAPI
 
     def start(self) -> None:
         """Take up what an earlier run left, and begin to work."""
         super().start()
+        self.queue.schedule(LOOK_SECONDS, lambda: self.signer.take(signing_pairs(self.store)), "signing keys")
         self.queue.schedule(RETENTION_SECONDS, self.sweeper.sweep, "retention")
         self.queue.schedule(ORPHAN_SECONDS, self.sweeper.sweep_orphans, "orphans")
+
+    def close(self) -> None:
+        """Hand back what runs, finish what is being written, and let go of everything."""
+        super().close()
+        self.audit.close()
 
 
 def build(settings: Settings, *, fetcher: Fetcher | None = None, runner: Runner | None = None) -> Server:
@@ -150,15 +166,16 @@ def build(settings: Settings, *, fetcher: Fetcher | None = None, runner: Runner 
             settings.data,
         )
     process = build_process(settings, fetcher, runner)
-    accounts = Accounts(process.store, now)
+    accounts, audit = Accounts(process.store, now), audit_log(settings)
     app = create_app(
         process.service,
         accounts,
         process.uploads,
         api_settings(settings),
         metrics=metrics_registry(process.service.counts),
+        audit=audit,
     )
-    return Server(**vars(process), accounts=accounts, app=app)
+    return Server(**vars(process), accounts=accounts, audit=audit, app=app)
 
 
 def build_worker(settings: Settings, *, fetcher: Fetcher | None = None, runner: Runner | None = None) -> Process:
@@ -233,7 +250,7 @@ def assemble(
     assets = open_assets(settings)
     assets.check()
     room = disk_room(settings, assets)
-    signer = Signer([(SIGNING_KEY, signing_secret(store))])
+    signer = Signer(signing_pairs(store))
     fetcher = fetcher or Fetcher(
         fetch_policy(settings),
         FetchLimits(settings.max_video_bytes, settings.max_image_bytes, settings.fetch_seconds),
@@ -270,7 +287,21 @@ def assemble(
     )
     sweeper = Sweeper(store, assets, queue.forget, keep_rules(settings), now)
     return Process(
-        settings, store, queue, fleet, admission, service, workflow, uploads, sweeper, fetcher, runner, room, lock, lent
+        settings,
+        store,
+        queue,
+        fleet,
+        admission,
+        service,
+        workflow,
+        uploads,
+        sweeper,
+        fetcher,
+        runner,
+        room,
+        signer,
+        lock,
+        lent,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
 from refilm.config import Settings
@@ -59,9 +60,14 @@ def terms_of(settings: Settings) -> Terms:
 
 def api_settings(settings: Settings) -> ApiSettings:
     """What the HTTP edge needs to know."""
+    from refilm.api.lockout import LockoutRules
     from refilm.api.settings import ApiSettings
 
     return ApiSettings(
+        files_url=settings.files_url.rstrip("/") if settings.files_url else None,
+        tiers=frozenset(settings.tiers),
+        lockout=LockoutRules(settings.max_wrong_keys, settings.wrong_key_seconds),
+        trusted_proxies=tuple(ip_network(text) for text in settings.trusted_proxies),
         public_url=settings.public_url.rstrip("/") if settings.public_url else None,
         docs_url=settings.docs_url,
         max_body_bytes=settings.max_body_bytes,

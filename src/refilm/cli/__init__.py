@@ -32,7 +32,7 @@ def root(version: bool = typer.Option(False, "--version", help="Print the versio
 
 def register() -> None:
     """Hang every command on the app."""
-    from refilm.cli import db, demo, doctor, edit, effects, engines, keys, serve, worker
+    from refilm.cli import db, demo, doctor, edit, effects, engines, keys, serve, signing, worker
 
     app.command("serve")(serve.serve)
     app.command("worker")(worker.worker)
@@ -42,6 +42,7 @@ def register() -> None:
     app.command("engines")(engines.engines)
     app.command("doctor")(doctor.doctor)
     app.add_typer(keys.app, name="keys")
+    app.add_typer(signing.app, name="signing")
     app.add_typer(db.app, name="db")
 
 

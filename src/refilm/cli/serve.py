@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from refilm.cli.options import AssetsUrl, Data, DatabaseUrl, Workers
+from refilm.domain.account import NewKey
 from refilm.errors import Unavailable
 
 if TYPE_CHECKING:
@@ -49,17 +50,19 @@ def serve(
         host=host, port=port, data=data, database_url=database_url, assets_url=assets_url, workers=workers
     )
     configure_logging(settings.log_format, settings.log_level)
-    listening = listen(settings.host, settings.port)
+    doors = [listen(settings.host, port) for port in (settings.port, settings.files_port) if port is not None]
     server = build(settings)
-    base = settings.public_url or f"http://{settings.host}:{listening.getsockname()[1]}"
+    base = settings.public_url or f"http://{settings.host}:{doors[0].getsockname()[1]}"
     ending = Ending(server, settings.grace_seconds)
     ending.install()
     server.start()
     try:
         if server.accounts.is_empty():
-            typer.echo(WELCOME.format(secret=server.accounts.create_key("default"), base=base))
+            key, secret = server.accounts.issue(NewKey("default"))
+            server.audit.note("key.create", "ok", target=key.id)
+            typer.echo(WELCOME.format(secret=secret, base=base))
         typer.echo(f"Refilm listens on {base}  (data: {settings.data})")
-        run_http(server, listening, ending)
+        run_http(server, doors, ending)
     finally:
         server.close()
 
@@ -77,7 +80,7 @@ def listen(host: str, port: int) -> socket.socket:
     return listening
 
 
-def run_http(server: Server, listening: socket.socket, ending: Ending) -> None:
+def run_http(server: Server, doors: list[socket.socket], ending: Ending) -> None:
     """Answer requests until the process was told to stop and has drained."""
     import uvicorn
 
@@ -105,4 +108,4 @@ def run_http(server: Server, listening: socket.socket, ending: Ending) -> None:
         http.should_exit = True
 
     ending.then(stop)
-    http.run(sockets=[listening])
+    http.run(sockets=doors)

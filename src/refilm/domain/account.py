@@ -4,6 +4,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from enum import StrEnum
+
+
+class KeyScope(StrEnum):
+    """One kind of thing that a key may do.
+
+    READ: see the account's tasks and standing.  CREATE: make, cancel and delete tasks, and upload.  ADMIN: manage the
+    keys and accounts of the whole server. None of them holds another.
+    """
+
+    READ = "read"
+    CREATE = "create"
+    ADMIN = "admin"
+
+
+#: What a key may do unless something else is said, and what every key might do before there were scopes.
+USUAL_SCOPES = frozenset({KeyScope.READ, KeyScope.CREATE})
 
 
 @dataclass(frozen=True)
@@ -33,7 +50,10 @@ class Account:
 
 @dataclass(frozen=True)
 class Key:
-    """A secret of an account, known by its hash alone. priority: of the tasks made with it, the higher first."""
+    """A secret of an account, known by its hash alone. priority: of the tasks made with it, the higher first.
+
+    name: what its owner calls it.  used_at: when it was last seen, to about a minute; None: never.
+    """
 
     id: str
     account: str
@@ -41,6 +61,27 @@ class Key:
     hash: str
     created_at: datetime
     revoked_at: datetime | None = None
+    priority: int = 0
+    scopes: frozenset[KeyScope] = USUAL_SCOPES
+    expires_at: datetime | None = None
+    used_at: datetime | None = None
+
+    def is_live(self, at: datetime) -> bool:
+        """Whether it opens anything at that moment."""
+        return self.revoked_at is None and (self.expires_at is None or at < self.expires_at)
+
+
+@dataclass(frozen=True)
+class NewKey:
+    """What a key that is to be made shall be. account: its name.  name: None: the account's.
+
+    expires_at: None: never.
+    """
+
+    account: str
+    name: str | None = None
+    scopes: frozenset[KeyScope] = USUAL_SCOPES
+    expires_at: datetime | None = None
     priority: int = 0
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 
-from refilm.domain.account import Account, Key
+from refilm.domain.account import Account, Key, KeyScope
 from refilm.store.tables import accounts, keys, secrets
 
 
@@ -19,9 +20,16 @@ def key_of(row: sa.Row[Any]) -> Key:
         name=row.name,
         hash=row.hash,
         created_at=datetime.fromtimestamp(row.created_at, UTC),
-        revoked_at=datetime.fromtimestamp(row.revoked_at, UTC) if row.revoked_at is not None else None,
+        revoked_at=_moment(row.revoked_at),
         priority=row.priority,
+        scopes=frozenset(KeyScope(name) for name in row.scopes.split(",") if name),
+        expires_at=_moment(row.expires_at),
+        used_at=_moment(row.used_at),
     )
+
+
+def _moment(seconds: float | None) -> datetime | None:
+    return datetime.fromtimestamp(seconds, UTC) if seconds is not None else None
 
 
 def account_of(row: sa.Row[Any]) -> Account:
@@ -89,6 +97,8 @@ class AccountRows:
                 hash=key.hash,
                 created_at=key.created_at.timestamp(),
                 priority=key.priority,
+                scopes=",".join(sorted(key.scopes)),
+                expires_at=key.expires_at.timestamp() if key.expires_at else None,
             )
         )
 
@@ -97,25 +107,49 @@ class AccountRows:
         row = self._connection.execute(sa.select(keys).where(keys.c.hash == digest)).fetchone()
         return key_of(row) if row else None
 
-    def keys(self) -> list[Key]:
-        """Every key, oldest first."""
-        return [key_of(row) for row in self._connection.execute(sa.select(keys).order_by(keys.c.created_at))]
+    def keys(self, account_id: str | None = None) -> list[Key]:
+        """Every key, or those of one account, oldest first."""
+        asked = sa.select(keys).order_by(keys.c.created_at, keys.c.id)
+        if account_id is not None:
+            asked = asked.where(keys.c.account == account_id)
+        return [key_of(row) for row in self._connection.execute(asked)]
 
-    def revoke(self, name_or_id: str, at: datetime) -> int:
-        """Revoke the live keys of that name or id; returns how many there were."""
-        return self._change_keys(name_or_id, revoked_at=at.timestamp())
+    def keys_called(self, name_or_id: str) -> list[Key]:
+        """The keys of that id or name, revoked or not, oldest first."""
+        asked = sa.select(keys).where((keys.c.name == name_or_id) | (keys.c.id == name_or_id))
+        return [key_of(row) for row in self._connection.execute(asked.order_by(keys.c.created_at, keys.c.id))]
 
-    def set_priority(self, name_or_id: str, priority: int) -> int:
-        """Change the priority of the live keys of that name or id; returns how many there were."""
-        return self._change_keys(name_or_id, priority=priority)
+    def revoke(self, key_ids: Sequence[str], at: datetime) -> int:
+        """Revoke those of these keys that are not; returns how many there were."""
+        return self._change_keys(key_ids, revoked_at=at.timestamp())
 
-    def _change_keys(self, name_or_id: str, **values: Any) -> int:
+    def expire(self, key_ids: Sequence[str], at: datetime | None) -> int:
+        """Let those of these keys that are not revoked end then; None: never. Returns how many there were."""
+        return self._change_keys(key_ids, expires_at=at.timestamp() if at else None)
+
+    def set_priority(self, key_ids: Sequence[str], priority: int) -> int:
+        """Change the priority of those of these keys that are not revoked; returns how many there were."""
+        return self._change_keys(key_ids, priority=priority)
+
+    def _change_keys(self, key_ids: Sequence[str], **values: Any) -> int:
         changed = self._connection.execute(
-            keys.update()
-            .where((keys.c.name == name_or_id) | (keys.c.id == name_or_id), keys.c.revoked_at.is_(None))
-            .values(**values)
+            keys.update().where(keys.c.id.in_(key_ids), keys.c.revoked_at.is_(None)).values(**values)
         )
         return changed.rowcount
+
+    def note_use(self, key_id: str, at: datetime, apart: timedelta) -> None:
+        """Note that a key was used, unless that was noted less than `apart` ago."""
+        before = (at - apart).timestamp()
+        self._connection.execute(
+            keys.update()
+            .where(keys.c.id == key_id, keys.c.used_at.is_(None) | (keys.c.used_at <= before))
+            .values(used_at=at.timestamp())
+        )
+
+    def all(self) -> list[Account]:
+        """Every account, oldest first."""
+        asked = sa.select(accounts).order_by(accounts.c.created_at, accounts.c.id)
+        return [account_of(row) for row in self._connection.execute(asked)]
 
     def secret(self, name: str) -> bytes | None:
         """A secret of this installation."""
@@ -124,3 +158,13 @@ class AccountRows:
     def add_secret(self, name: str, value: bytes, at: datetime) -> None:
         """Keep a secret of this installation."""
         self._connection.execute(secrets.insert().values(name=name, value=value, created_at=at.timestamp()))
+
+    def secrets(self, prefix: str) -> list[tuple[str, bytes, datetime]]:
+        """The secrets whose names begin so, with when they were made, oldest first."""
+        asked = sa.select(secrets).where(secrets.c.name.startswith(prefix, autoescape=True))
+        rows = self._connection.execute(asked.order_by(secrets.c.created_at, secrets.c.name))
+        return [(row.name, row.value, datetime.fromtimestamp(row.created_at, UTC)) for row in rows]
+
+    def drop_secret(self, name: str) -> bool:
+        """Forget a secret; False where there is none of that name."""
+        return bool(self._connection.execute(secrets.delete().where(secrets.c.name == name)).rowcount)

@@ -21,7 +21,7 @@ from refilm.store.tables import metadata
 logger = structlog.get_logger(__name__)
 
 #: Every revision that this Refilm knows, oldest first. Alembic, which knows them too, takes half a second to import.
-REVISIONS = ("0001", "0002")
+REVISIONS = ("0001", "0002", "0003")
 HEAD = REVISIONS[-1]
 
 #: How long an upgrade waits for a table that others use, in milliseconds: whoever comes after it waits behind it.

@@ -106,7 +106,7 @@ def shared_engine(path: Path) -> sa.Engine:
 def upgrade_file(path: Path) -> schema.Schema:
     """Bring a file to the schema that this Refilm needs; returns where it stood. For who holds the folder's lock.
 
-    A file that is changed is copied first: `refilm.sqlite.before-0002` beside it. Raises Unavailable, StorageFull.
+    A file that is changed is copied first: `refilm.sqlite.before-0003` beside it. Raises Unavailable, StorageFull.
     """
     engine = writing_engine(path)
     try:

@@ -117,6 +117,9 @@ keys = sa.Table(
     sa.Column("created_at", sa.Float, nullable=False),
     sa.Column("revoked_at", sa.Float),
     sa.Column("priority", sa.Integer, nullable=False, default=0, server_default="0"),
+    sa.Column("scopes", sa.Text, nullable=False, default="create,read", server_default="create,read"),
+    sa.Column("expires_at", sa.Float),
+    sa.Column("used_at", sa.Float),
 )
 
 uploads = sa.Table(

@@ -201,3 +201,29 @@ def test_an_answer_that_breaks_is_not_finished() -> None:
 
     with pytest.raises(OSError, match="disk"):
         call(Edge([Route("GET", "/", broken)], SETTINGS, never), "GET", "/")
+
+
+@pytest.mark.parametrize(
+    ("files_url", "host", "is_files"),
+    [
+        ("https://files.test", "files.test", True),
+        ("https://Files.test:443", "FILES.TEST", True),
+        ("http://127.0.0.1:8001", "127.0.0.1:8001", True),
+        ("http://127.0.0.1:8001", "127.0.0.1:8000", False),
+        ("https://files.test", "api.test", False),
+        ("https://files.test", "files.test.evil.test", False),
+        ("https://files.test", "", False),
+    ],
+)
+def test_files_are_served_at_their_own_place_and_nothing_else_is(files_url: str, host: str, is_files: bool):
+    """Where files have a host or port of their own, they are not beside the API, nor the API beside them."""
+    routes = [Route("GET", "/tasks/{id}", echo), Route("GET", "/files/{key:path}", echo, of_files=True)]
+    edge = Edge(routes, ApiSettings(files_url=files_url), never)
+
+    def status(path: str) -> int:
+        answer = Answer()
+        asyncio.run(edge(scope("GET", path, host=host), Sender(), answer))
+        return answer.status
+
+    assert status("/files/x") == (200 if is_files else 404)
+    assert status("/tasks/x") == (404 if is_files else 200)

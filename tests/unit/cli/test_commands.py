@@ -102,7 +102,7 @@ def test_keys_from_creation_to_revocation(refilm):
     assert re.fullmatch(r"key_[0-9a-f]{128}\n", secret)
 
     status, listed, _ = refilm("keys", "list")
-    assert re.fullmatch(r"k_\w+  ann  \d{4}-\d\d-\d\d \d\d:\d\d  live\n", listed)
+    assert re.fullmatch(r"k_\w+  ann  ann  create,read  \d{4}-\d\d-\d\d \d\d:\d\d  never used  live\n", listed)
     assert secret.strip() not in listed
     store = open_store(settings_with())
     assert Accounts(store, now).authenticate(secret.strip()).account
@@ -113,6 +113,51 @@ def test_keys_from_creation_to_revocation(refilm):
     store.close()
     assert "revoked 2" in refilm("keys", "list")[1]
     assert_one_sentence(refilm("keys", "revoke", "ann"), "no live key named 'ann'")
+
+
+def test_a_key_has_a_name_scopes_and_an_end(refilm):
+    """They are given with the key, shown, and the end is moved; a span or a scope that means nothing is a sentence."""
+    assert (
+        refilm("keys", "create", "ann", "--name", "ci", "--scope", "read", "--scope", "admin", "--expires", "30d")[0]
+        == 0
+    )
+
+    (line,) = refilm("keys", "list")[1].splitlines()
+    assert re.search(r"  ann  ci  admin,read  \S+ \S+  never used  live until \d{4}-\d\d-\d\d \d\d:\d\d$", line)
+    assert refilm("keys", "expire", "ci", "never") == (0, "changed 1\n", "")
+    assert refilm("keys", "list")[1].endswith("  live\n")
+    assert refilm("keys", "expire", line.split()[0], "1s") == (0, "changed 1\n", "")
+    assert_one_sentence(refilm("keys", "expire", "ci", "soon"), "'soon' is no span of time")
+    assert_one_sentence(refilm("keys", "create", "ann", "--expires", "0d"), "'0d' is no span of time")
+    assert_one_sentence(refilm("keys", "expire", "eve", "1d"), "no live key named 'eve'")
+    assert refilm("keys", "create", "ann", "--scope", "root")[0] == 2
+
+
+def test_signing_keys_are_listed_rotated_and_dropped(refilm):
+    """The first is made where there is none; two live; what signs is told; the last one stays."""
+    assert re.fullmatch(r"signing-1  \S+ \S+  signs\n", refilm("signing", "list")[1])
+    assert refilm("signing", "rotate") == (0, "made signing-2\n", "")
+    assert [line.split()[-1] for line in refilm("signing", "list")[1].splitlines()] == ["signs", "verifies"]
+    assert refilm("signing", "rotate") == (0, "made signing-3, dropped signing-1\n", "")
+    assert refilm("signing", "drop", "signing-2") == (0, "dropped signing-2\n", "")
+    assert_one_sentence(refilm("signing", "drop", "signing-3"), "only signing key")
+
+
+def test_what_commands_change_is_noted(refilm, tmp_path):
+    """Each change is a line with what it was done to and by which user; looking is none, and no secret is in it."""
+    secret = refilm("keys", "create", "ann")[1].strip()
+    key_id = refilm("keys", "list")[1].split()[0]
+    refilm("keys", "credits", "ann")
+    refilm("keys", "credits", "ann", "5")
+    refilm("keys", "revoke", "ann")
+    refilm("signing", "rotate")
+
+    text = (tmp_path / "data" / "audit.jsonl").read_text()
+    lines = [json.loads(line) for line in text.splitlines()]
+    assert [line["event"] for line in lines] == ["key.create", "account.change", "key.revoke", "signing.create"]
+    assert (lines[0]["target"], lines[2]["target"], lines[3]["target"]) == (key_id, key_id, "signing-2")
+    assert {(line["outcome"], line["user"]) for line in lines} == {("ok", os.getuid())}
+    assert secret[4:30] not in text
 
 
 def test_credits_are_set_shown_and_uncounted(refilm):

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,8 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
+from refilm.accounts import Accounts, digest_of, new_secret
+from refilm.domain.account import USUAL_SCOPES
 from refilm.domain.edit import EditRequest, Model
 from refilm.errors import StorageFull, Unavailable
 from refilm.store import migrations, schema
@@ -212,6 +215,27 @@ def test_a_database_of_the_old_numbering_keeps_its_rows(database: Database):
     assert task is not None
     assert task.request.prompt_text == "w\u00e4rm"
     assert not sa.inspect(database.engine).has_table("refilm_schema")
+
+
+def test_keys_from_before_scopes_go_on_working(database: Database):
+    """After the upgrade a key of revision 0002 reads and creates as before, has no end and was never seen; its
+    priority and its account's tier are what they were."""
+    secret = new_secret()
+    database.migrate_to("0002")
+    with database.engine.begin() as connection:
+        connection.execute(reflected(connection, "accounts").insert().values(ROWS["accounts"] | {"tier": "3"}))
+        row = ROWS["keys"] | {"hash": digest_of(secret), "priority": 7}
+        connection.execute(reflected(connection, "keys").insert().values(row))
+
+    database.upgrade()
+
+    store = database.open()
+    accounts = Accounts(store, lambda: datetime.now(UTC))
+    (key,) = accounts.all_keys()
+    caller = accounts.authenticate(secret)
+    store.close()
+    assert (key.scopes, key.expires_at, key.used_at) == (USUAL_SCOPES, None, None)
+    assert (caller.scopes, caller.priority, caller.tier) == (USUAL_SCOPES, 7, "3")
 
 
 @pytest.mark.parametrize("revision", schema.REVISIONS[:-1])
