@@ -42,7 +42,7 @@ def compile_prompt(prompt: str, *, references: int = 0, interpretations: Iterabl
     plan = _by_clauses(interpreted.interpret(readings, text, given, words), text)
     if not plan.refused:
         return plan
-    meant = whole.meant(readings, plan, text, given)
+    meant = whole.meant(readings, plan, text, given, references)
     return plan if meant is None else Plan(settle([meant], words, _specs()).steps)
 
 

@@ -217,6 +217,8 @@ def rows(table: Mapping[str, Any]) -> Iterator[tuple[str, Entry]]:
     for look, phrases in table.get("companions", {}).items():
         for phrase in phrases:
             owners.setdefault(phrase, set()).add(look)
+    for phrase in table.get("settings", {}).get("places", ()):
+        owners.setdefault(phrase, set()).update(table["settings"]["looks"])
     for phrases, entry in _groups(table):
         for phrase in phrases:
             if entry.kind == "topics" and phrase in owners:

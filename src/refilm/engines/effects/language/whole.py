@@ -7,11 +7,14 @@ by clause or not at all, and so is what is to stay or to go. Knows nothing of wh
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import cache
 
 from refilm.engines.effects.language.clauses import Clause
 from refilm.engines.effects.language.gist import LEAST_CERTAINTY, gist_of
 from refilm.engines.effects.language.interpreted import Interpretation, Unread
-from refilm.engines.effects.language.lexicon import Ingredient, lexicon
+from refilm.engines.effects.language.lexicon import Ingredient, lexicon, read_table
+from refilm.engines.effects.language.reference import REFERENCE, REFERENCE_STYLE
+from refilm.engines.effects.language.stems import stem, stems
 from refilm.engines.effects.language.wish import Reading, Wish
 from refilm.engines.effects.plan import Plan
 
@@ -24,20 +27,26 @@ _HARD = (
 )  # fmt: skip
 #: Pieces of a clause that asks for a look outright, and how many pieces such a clause has without them.
 _OUTRIGHT, _BARE = ("make", "add", "change", "style", "aspect", "into"), 3
+#: How many words a prompt has that tells more of what it asked for at first.
+_LONG = 12
 #: How many of the words that hint at a look are told.
 _MOST_TOLD = 4
 
 
 def meant(
-    readings: Sequence[Reading], plan: Plan, text: str, given: Iterable[Interpretation]
+    readings: Sequence[Reading], plan: Plan, text: str, given: Iterable[Interpretation], references: int
 ) -> Wish | None:
     """The wish that a prompt of which something is refused comes to, None where it comes to none.
 
     plan: what its clauses came to.  given: what interpreters say; one of the whole prompt counts before the words' own hints.
+    references: how many reference pictures came with it.
     """
+    prompt = text.strip()
+    if references and (look := _of_reference(text)):
+        note = "interpreted as: take the colours of the reference picture, nothing else of it"
+        return Wish(look, prompt, note=note if look == REFERENCE else "interpreted as the style of the reference picture")
     if not _is_open(readings, plan):
         return None
-    prompt = text.strip()
     said = next((each for each in given if each.text == prompt), None)
     if said is not None and said.steps:
         ingredients = tuple(Ingredient(operator, parameters=parameters) for operator, parameters in said.steps)
@@ -51,6 +60,19 @@ def meant(
     return Wish(gist.look, prompt, note=f"interpreted from the words {told}")
 
 
+def _of_reference(text: str) -> str:
+    """The look that a prompt about a picture sent with it asks for, "" where it asks for none or for more."""
+    said, manner = set(stems(text)), _reference_words()
+    if not said & manner["pictures"] or said & manner["more"]:
+        return ""
+    return REFERENCE_STYLE if said & manner["style"] else REFERENCE if said & manner["colours"] else ""
+
+
+@cache
+def _reference_words() -> dict[str, frozenset[str]]:
+    return {name: frozenset(map(stem, words)) for name, words in read_table("cues")["reference"].items()}
+
+
 def unread(readings: Sequence[Reading], plan: Plan, text: str) -> tuple[Unread, ...]:
     """The question about all of a prompt, where it may be asked."""
     if not _is_open(readings, plan):
@@ -60,7 +82,7 @@ def unread(readings: Sequence[Reading], plan: Plan, text: str) -> tuple[Unread, 
 
 
 def _is_open(readings: Sequence[Reading], plan: Plan) -> bool:
-    """Whether a prompt may be taken as a whole: nothing in it has to be read clause by clause, and no rule refuses a
+    """Whether a prompt may be taken as a whole: nothing in it has to be read clause by clause, and what is refused is no
     second request beside a first that was understood ("make it night, and a wolf howls").
     """
     words = lexicon()
@@ -70,7 +92,8 @@ def _is_open(readings: Sequence[Reading], plan: Plan) -> bool:
     if not any(reading.reason for reading in readings):
         return len({clause.text for clause in plan.refused}) == 1 and len(readings) == 1
     forbidden = any(reading.reason and not reading.unread for reading in readings)
-    return not (forbidden and readings[0].wishes and _commands(readings[0].clause))
+    brief = sum(len(reading.clause.text.split()) for reading in readings) < _LONG
+    return not (readings[0].wishes and _commands(readings[0].clause) and (forbidden or brief))
 
 
 def _commands(clause: Clause) -> bool:
