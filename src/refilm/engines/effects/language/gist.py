@@ -29,7 +29,9 @@ _AGAINST, _WEIGHT_AGAINST = "", 2.0
 #: Looks that need more than words: a text, a reference picture.
 _NEEDY = frozenset({"text", "color_transfer", "patch_style"})
 #: How sure the gist must be, 0..1.
-LEAST_CERTAINTY = 0.6
+LEAST_CERTAINTY = 0.75
+#: What the best look must score: one strong hint, or three weak ones.
+LEAST_SCORE = 1.5
 
 #: The logistic model: what each measure of a prompt adds to the certainty.
 _WEIGHTS: Mapping[str, float] = {
@@ -66,7 +68,7 @@ def gist_of(text: str) -> Gist | None:
     words = stems(text)
     found = list(_found(words))
     scores, looks = _scores(found)
-    if not scores:
+    if max(scores.values(), default=0.0) < LEAST_SCORE:
         return None
     ranked = sorted(scores, key=lambda name: -scores[name])
     family = ranked[0]

@@ -6,6 +6,7 @@ by clause or not at all, and so is what is to stay or to go. Knows nothing of wh
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from functools import cache
 
@@ -18,6 +19,8 @@ from refilm.engines.effects.language.stems import stem, stems
 from refilm.engines.effects.language.wish import Reading, Wish
 from refilm.engines.effects.plan import Plan
 
+#: Words in quotation marks, which somebody may want written or said.
+_QUOTED = re.compile("[\"\u201c\u201d\u300c\u00ab]")
 #: Pieces of a clause that only clause by clause can be understood.
 _OWN_TERMS = ("mention", "refer", "quoted", "span")
 #: Why clauses are refused that mean something else than a look.
@@ -45,7 +48,7 @@ def meant(
     if references and (look := _of_reference(text)):
         note = "interpreted as: take the colours of the reference picture, nothing else of it"
         return Wish(look, prompt, note=note if look == REFERENCE else "interpreted as the style of the reference picture")
-    if not _is_open(readings, plan):
+    if not _is_open(readings, plan, text):
         return None
     said = next((each for each in given if each.text == prompt), None)
     if said is not None and said.steps:
@@ -75,16 +78,18 @@ def _reference_words() -> dict[str, frozenset[str]]:
 
 def unread(readings: Sequence[Reading], plan: Plan, text: str) -> tuple[Unread, ...]:
     """The question about all of a prompt, where it may be asked."""
-    if not _is_open(readings, plan):
+    if not _is_open(readings, plan, text):
         return ()
     prompt = text.strip()
     return (Unread(prompt, (), doubtful=frozenset({prompt}), whole=True),)
 
 
-def _is_open(readings: Sequence[Reading], plan: Plan) -> bool:
+def _is_open(readings: Sequence[Reading], plan: Plan, text: str) -> bool:
     """Whether a prompt may be taken as a whole: nothing in it has to be read clause by clause, and what is refused is no
     second request beside a first that was understood ("make it night, and a wolf howls").
     """
+    if _QUOTED.search(text):
+        return False
     words = lexicon()
     hard = {words.topics[name] for name in _HARD}
     if any(reading.clause.has(*_OWN_TERMS) or reading.spans or reading.reason in hard for reading in readings):
