@@ -27,7 +27,8 @@ FOUND, PROBLEM = "interpretations", "interpreter_problem"
 def interpret(request: EditRequest, aids: Aids) -> dict[str, Any]:
     """Options that tell the engine what the unread clauses of a request mean. Nothing where all can be read.
 
-    May take as long as the chat model may, and 1 s when the sentence model is first needed, half a minute once for each model. Raises what `aids.poll`
+    May take as long as the chat model may, and a second when the sentence model is first
+    needed, half a minute once for each model. Raises what `aids.poll`
     raises; an interpreter that fails is told of in the options.
     """
     words = (request.prompt_text or "").strip()

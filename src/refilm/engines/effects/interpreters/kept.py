@@ -38,9 +38,9 @@ def digest(files: Iterable[Path], texts: Iterable[str]) -> str:
 def kept(folder: Path, name: str, make: Callable[[], Arrays]) -> Arrays:
     """The arrays in the file `name`.npz of `folder`, or those that `make` gives, which are then kept there."""
     file = folder / f"{name}.npz"
-    with contextlib.suppress(OSError, ValueError, KeyError, zipfile.BadZipFile):
-        with np.load(file, allow_pickle=False) as stored:
-            return dict(stored)
+    unreadable = contextlib.suppress(OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)
+    with unreadable, np.load(file, allow_pickle=False) as stored:
+        return dict(stored)
     arrays = make()
     with contextlib.suppress(OSError):
         _write(file, arrays)

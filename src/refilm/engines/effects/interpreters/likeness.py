@@ -129,7 +129,9 @@ class Likeness:
             if hinted.certainty < LEAST_CERTAINTY:
                 return None
             return _interpretation(text, hinted.look)
-        return _interpretation(text, self._nearest(vector, {look for look in self.looks if look and _family(look) == name}))
+        return _interpretation(
+            text, self._nearest(vector, {look for look in self.looks if look and _family(look) == name})
+        )
 
     def _hints(self, gist: Gist | None) -> NDArray[np.float64]:
         """What the words of a prompt hint at, for each operator."""
@@ -216,7 +218,9 @@ def _sentences(words: Lexicon) -> list[tuple[str, str]]:
         if look in words.looks
         for sentence in (*sentences, *names.get(look, ())[:_NAMES])
     ]
-    said += [(hint, look) for look, hints in cues["strong"].items() if look in words.looks for hint in filter(_tells, hints)]
+    said += [
+        (hint, look) for look, hints in cues["strong"].items() if look in words.looks for hint in filter(_tells, hints)
+    ]
     said += [(sentence, "") for sentence in table["nothing"]["sentences"]]
     said += [(words, "") for words in filter(_tells, cues["against"]["words"])]
     first: dict[str, str] = {}

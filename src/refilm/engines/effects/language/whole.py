@@ -20,7 +20,7 @@ from refilm.engines.effects.language.wish import Reading, Wish
 from refilm.engines.effects.plan import Plan
 
 #: Words in quotation marks, which somebody may want written or said.
-_QUOTED = re.compile("[\"\u201c\u201d\u300c\u00ab]")
+_QUOTED = re.compile('["\u201c\u201d\u300c\u00ab]')
 #: Pieces of a clause that only clause by clause can be understood.
 _OWN_TERMS = ("mention", "refer", "quoted", "span")
 #: Why clauses are refused that mean something else than a look.
@@ -47,7 +47,9 @@ def meant(
     prompt = text.strip()
     if references and (look := _of_reference(text)):
         note = "interpreted as: take the colours of the reference picture, nothing else of it"
-        return Wish(look, prompt, note=note if look == REFERENCE else "interpreted as the style of the reference picture")
+        return Wish(
+            look, prompt, note=note if look == REFERENCE else "interpreted as the style of the reference picture"
+        )
     if not _is_open(readings, plan, text):
         return None
     said = next((each for each in given if each.text == prompt), None)
