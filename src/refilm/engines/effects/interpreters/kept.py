@@ -39,7 +39,7 @@ def kept(folder: Path, name: str, make: Callable[[], Arrays]) -> Arrays:
     """The arrays in the file `name`.npz of `folder`, or those that `make` gives, which are then kept there."""
     file = folder / f"{name}.npz"
     unreadable = contextlib.suppress(OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)
-    with unreadable, np.load(file, allow_pickle=False) as stored:
+    with unreadable, file.open("rb") as opened, np.load(opened, allow_pickle=False) as stored:
         return dict(stored)
     arrays = make()
     with contextlib.suppress(OSError):

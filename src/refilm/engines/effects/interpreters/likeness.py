@@ -32,9 +32,9 @@ CLEAR_SCORE = 0.25
 CLEAR_LEAD = 0.1
 #: By how much an operator must lead for a whole prompt to be about it, what a hint of weight 1 adds to its score, and
 #: the most that hints add.
-GIST_LEAD = 0.08
+GIST_LEAD = 0.06
 _HINT, _MOST_HINTS = 0.08, 6.0
-#: How sure the words' own gist must be where it agrees: a look is named, but perhaps as a thing ("a tape on the table").
+#: How sure the words' own gist must be where it agrees: a look is named, perhaps as a thing ("a tape on the table").
 LEAST_CERTAINTY = 0.25
 #: How many of the lexicon's names of a look stand beside its sentences; they are sorted from the plainest.
 _NAMES = 6
@@ -129,9 +129,8 @@ class Likeness:
             if hinted.certainty < LEAST_CERTAINTY:
                 return None
             return _interpretation(text, hinted.look)
-        return _interpretation(
-            text, self._nearest(vector, {look for look in self.looks if look and _family(look) == name})
-        )
+        alike = {look for look in self.looks if look and _family(look) == name}
+        return _interpretation(text, self._nearest(vector, alike)) if alike else None
 
     def _hints(self, gist: Gist | None) -> NDArray[np.float64]:
         """What the words of a prompt hint at, for each operator."""
@@ -146,7 +145,7 @@ class Likeness:
     def _nearest(self, vector: Array, among: Set[str]) -> str:
         """The look, of those `among`, that the sentence nearest to a vector is about."""
         nearest = np.argsort(-(self.sentences @ vector[0]), kind="stable")
-        return next(self.looks[at] for at in nearest if self.looks[at] in among)
+        return str(next(self.looks[at] for at in nearest if self.looks[at] in among))
 
 
 class Likenesses:
@@ -222,7 +221,7 @@ def _sentences(words: Lexicon) -> list[tuple[str, str]]:
         (hint, look) for look, hints in cues["strong"].items() if look in words.looks for hint in filter(_tells, hints)
     ]
     said += [(sentence, "") for sentence in table["nothing"]["sentences"]]
-    said += [(words, "") for words in filter(_tells, cues["against"]["words"])]
+    said += [(hint, "") for hint in filter(_tells, cues["against"]["words"])]
     first: dict[str, str] = {}
     for sentence, look in said:
         first.setdefault(sentence, look)

@@ -41,15 +41,13 @@ def meant(
 ) -> Wish | None:
     """The wish that a prompt of which something is refused comes to, None where it comes to none.
 
-    plan: what its clauses came to.  given: what interpreters say; one of the whole prompt counts before the words' own hints.
+    plan: what its clauses came to.  given: what interpreters say; of the whole prompt, it counts before hints.
     references: how many reference pictures came with it.
     """
     prompt = text.strip()
     if references and (look := _of_reference(text)):
-        note = "interpreted as: take the colours of the reference picture, nothing else of it"
-        return Wish(
-            look, prompt, note=note if look == REFERENCE else "interpreted as the style of the reference picture"
-        )
+        taken = "colours" if look == REFERENCE else "style"
+        return Wish(look, prompt, note=f"interpreted as: take the {taken} of the reference picture, nothing else of it")
     if not _is_open(readings, plan, text):
         return None
     said = next((each for each in given if each.text == prompt), None)
@@ -87,8 +85,8 @@ def unread(readings: Sequence[Reading], plan: Plan, text: str) -> tuple[Unread, 
 
 
 def _is_open(readings: Sequence[Reading], plan: Plan, text: str) -> bool:
-    """Whether a prompt may be taken as a whole: nothing in it has to be read clause by clause, and what is refused is no
-    second request beside a first that was understood ("make it night, and a wolf howls").
+    """Whether a prompt may be taken as a whole: nothing in it has to be read clause by clause, and what is refused
+    is no second request beside a first that was understood ("make it night, and a wolf howls").
     """
     if _QUOTED.search(text):
         return False
