@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from refilm.engines.effects import spans
-from refilm.engines.effects.language import interpreted, remarks, tempo, times
+from refilm.engines.effects.language import interpreted, remarks, tempo, times, whole
 from refilm.engines.effects.language.inscription import set_apart
 from refilm.engines.effects.language.interpreted import Interpretation, Unread
 from refilm.engines.effects.language.lexicon import lexicon
@@ -38,20 +38,23 @@ def compile_prompt(prompt: str, *, references: int = 0, interpretations: Iterabl
     readings = _readings(text, references)
     if readings is None:
         return _unspoken(references)
-    readings = remarks.settled(interpreted.interpret(readings, text, interpretations, words))
-    settled = settle([wish for reading in readings for wish in reading.wishes], words, _specs())
-    refused = [RefusedClause(each.clause.text, each.reason) for each in readings if each.reason]
-    refused += settled.refused
-    refused += _broken_promises(readings, settled.steps)
-    if not settled.steps and not refused:
-        refused = [RefusedClause(text.strip(), words.topics["no_look"])]
-    return Plan(_annotate(settled.steps, readings), tuple(refused))
+    given = tuple(interpretations)
+    plan = _by_clauses(interpreted.interpret(readings, text, given, words), text)
+    if not plan.refused:
+        return plan
+    meant = whole.meant(readings, plan, text, given, references)
+    return plan if meant is None else Plan(settle([meant], words, _specs()).steps)
 
 
 def unread_of(prompt: str, *, references: int = 0) -> tuple[Unread, ...]:
-    """The clauses of a prompt that an interpreter may be asked about: refused, and by no rule. As `compile_prompt`."""
+    """What an interpreter may be asked about: the clauses of a prompt that are refused, and by no rule, and all of it
+    where rules leave the gist open. As `compile_prompt`.
+    """
     text = clean(prompt)
-    return interpreted.unread(_readings(text, references) or (), text)
+    readings = _readings(text, references) or ()
+    asked = interpreted.unread(readings, text)
+    plan = _by_clauses(readings, text)
+    return (*asked, *whole.unread(readings, plan, text)) if readings and plan.refused else asked
 
 
 def explain(plan: Plan) -> list[str]:
@@ -66,6 +69,19 @@ def _readings(text: str, references: int) -> tuple[Reading, ...] | None:
     if all(token.kind == "mark" for token in tokens):
         return None
     return remarks.settled(read(tokens, text, lexicon(), references=references), asking=True)
+
+
+def _by_clauses(readings: tuple[Reading, ...], text: str) -> Plan:
+    """The plan of what each clause asks for."""
+    words = lexicon()
+    readings = remarks.settled(readings)
+    settled = settle([wish for reading in readings for wish in reading.wishes], words, _specs())
+    refused = [RefusedClause(each.clause.text, each.reason) for each in readings if each.reason]
+    refused += settled.refused
+    refused += _broken_promises(readings, settled.steps)
+    if not settled.steps and not refused:
+        refused = [RefusedClause(text.strip(), words.topics["no_look"])]
+    return Plan(_annotate(settled.steps, readings), tuple(refused))
 
 
 def _specs() -> Specs:

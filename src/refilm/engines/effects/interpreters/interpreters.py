@@ -27,7 +27,8 @@ FOUND, PROBLEM = "interpretations", "interpreter_problem"
 def interpret(request: EditRequest, aids: Aids) -> dict[str, Any]:
     """Options that tell the engine what the unread clauses of a request mean. Nothing where all can be read.
 
-    May take as long as the chat model may, and 7 s when the sentence model is first needed. Raises what `aids.poll`
+    May take as long as the chat model may, and a second when the sentence model is first
+    needed, half a minute once for each model. Raises what `aids.poll`
     raises; an interpreter that fails is told of in the options.
     """
     words = (request.prompt_text or "").strip()
@@ -40,13 +41,14 @@ def interpret(request: EditRequest, aids: Aids) -> dict[str, Any]:
     if not unread:
         return {}
     asked: list[Callable[[], list[Interpretation]]] = []
-    if aids.chat is not None:
+    parts = tuple(question for question in unread if not question.whole)
+    if aids.chat is not None and parts:
         lent, count = aids.chat, len(request.references)
-        asked.append(lambda: chat.ask(lent, words, unread, references=count, poll=aids.poll))
+        asked.append(lambda: chat.ask(lent, words, parts, references=count, poll=aids.poll))
     if aids.sentence_model is not None:
         folder = aids.sentence_model
         asked.append(lambda: _likenesses(folder).interpret(unread))
-    return _first_answer(asked)
+    return _first_answer(asked) if asked else {}
 
 
 def _first_answer(asked: Sequence[Callable[[], list[Interpretation]]]) -> dict[str, Any]:

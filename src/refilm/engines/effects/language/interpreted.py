@@ -24,13 +24,15 @@ class Unread:
     """Neighbouring clauses that nobody could read. text: all of them as written.  clauses: each of them.
 
     sentence: the whole sentence around them, "" where a rule refuses something of it.  doubtful: those of these texts
-    that have words of things, people or places in them, so that only a clear answer counts.
+    that have words of things, people or places in them, so that only a clear answer counts.  whole: it is all of a
+    prompt of which something is refused, and asks for its gist.
     """
 
     text: str
     clauses: tuple[str, ...]
     sentence: str = ""
     doubtful: frozenset[str] = field(default=frozenset())
+    whole: bool = False
 
     @property
     def texts(self) -> tuple[str, ...]:

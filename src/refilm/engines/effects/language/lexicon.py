@@ -217,6 +217,8 @@ def rows(table: Mapping[str, Any]) -> Iterator[tuple[str, Entry]]:
     for look, phrases in table.get("companions", {}).items():
         for phrase in phrases:
             owners.setdefault(phrase, set()).add(look)
+    for phrase in table.get("settings", {}).get("places", ()):
+        owners.setdefault(phrase, set()).update(table["settings"]["looks"])
     for phrases, entry in _groups(table):
         for phrase in phrases:
             if entry.kind == "topics" and phrase in owners:
@@ -240,7 +242,7 @@ def _groups(table: Mapping[str, Any]) -> Iterator[tuple[list[str], Entry]]:
 
 
 @cache
-def _phrases(name: str) -> tuple[tuple[Words, Words, Entry], ...]:
+def phrases_of(name: str) -> tuple[tuple[Words, Words, Entry], ...]:
     """A language's phrases: their words, plain and exact, and what they are. Names count as English."""
     own = tuple((*spell(phrase), entry) for phrase, entry in rows(read_table(name)))
     if name != "en":
@@ -252,7 +254,7 @@ def _phrases(name: str) -> tuple[tuple[Words, Words, Entry], ...]:
 
 def _languages(missing: Set[str]) -> dict[str, Language]:
     """Looks travel untranslated ("cartoon", "vintage"): every language also knows the English ones, after its own."""
-    english = [row for row in _phrases("en") if row[2].kind in ("looks", "unreleased")]
+    english = [row for row in phrases_of("en") if row[2].kind in ("looks", "unreleased")]
     borrowed = _Spelled.of(english, missing, borrowed=True)
     return {name: _language(name, missing, None if name == "en" else borrowed) for name in LANGUAGES}
 
@@ -291,7 +293,7 @@ def _meant(entry: Entry, missing: Set[str], borrowed: bool) -> Entry:
 
 
 def _language(name: str, missing: Set[str], borrowed: _Spelled | None) -> Language:
-    words = _Spelled.of(_phrases(name), missing, behind=borrowed)
+    words = _Spelled.of(phrases_of(name), missing, behind=borrowed)
     placed = _Spelled.of(_placings(name), missing, behind=words)
     return Language(
         name, words.plain, words.exact, placed.plain, placed.exact, words.known, _vocabulary(name), _not_typos()
@@ -300,7 +302,7 @@ def _language(name: str, missing: Set[str], borrowed: _Spelled | None) -> Langua
 
 @cache
 def _placings(name: str) -> tuple[tuple[Words, Words, Entry], ...]:
-    """The phrases that say how text stands in the frame, as `_phrases` has the others."""
+    """The phrases that say how text stands in the frame, as `phrases_of` has the others."""
     return tuple(
         (*spell(phrase), Entry("placing", key))
         for key, phrases in read_table(name)["inscription"].items()
@@ -317,7 +319,7 @@ def _not_typos() -> frozenset[str]:
 def _vocabulary(name: str) -> dict[str, tuple[str, ...]]:
     """Words of five letters and more that name looks or strengths: a typo becomes one of these, never a small word."""
     words: dict[str, set[str]] = {}
-    for plain, _, entry in _phrases(name):
+    for plain, _, entry in phrases_of(name):
         if entry.kind in ("looks", "strength", "adverb"):
             for word in plain:
                 if len(word) >= 5 and word.isascii() and word[0].isalpha():

@@ -76,6 +76,8 @@ def read_courses(clause: Clause, lexicon: Lexicon) -> list[Course] | str | None:
     nothing that could be done.
     """
     tempos = [piece for piece in clause.pieces if _is_tempo(piece, lexicon)]
+    if clause.link == "start" and all(piece.kind == "multiple" for piece in clause.pieces):
+        return _alone(float(clause.pieces[0].value))
     if not tempos or any(piece not in tempos and piece.kind not in _ASIDE for piece in clause.pieces):
         return None
     courses = [Course(REVERSE, {}) for piece in tempos if piece.value == REVERSE][:1]
@@ -88,6 +90,11 @@ def read_courses(clause: Clause, lexicon: Lexicon) -> list[Course] | str | None:
     if not _SLOWEST <= speed <= _FASTEST:
         return TOO_FAR
     return [*courses, _course(speed, repeats=_repeats(rest, lexicon))]
+
+
+def _alone(speed: float) -> list[Course] | str:
+    """What a multiple means that is all a prompt says: "0.25x"."""
+    return [_course(speed, repeats=False)] if _SLOWEST <= speed <= _FASTEST else TOO_FAR
 
 
 def _is_tempo(piece: Piece, lexicon: Lexicon) -> bool:
