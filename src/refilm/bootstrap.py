@@ -39,7 +39,8 @@ from refilm.errors import NotFound, Unavailable
 from refilm.fleet import Fleet, Rhythm
 from refilm.intake import Intake
 from refilm.locks import announce, died, lock_data, retire
-from refilm.net.policy import Policy, parse_allow
+from refilm.net.policy import Allowed, Policy, parse_allow, parse_endpoint_allow
+from refilm.net.proxy import Proxy, parse_proxy
 from refilm.retention import Keep, Sweeper
 from refilm.runner.process import Runner
 from refilm.service import Service, Terms
@@ -228,6 +229,18 @@ def fetch_policy(settings: Settings) -> Policy:
     """Where inputs may be fetched from."""
     ca_file = str(settings.fetch_ca_file) if settings.fetch_ca_file else None
     return Policy(allow=tuple(parse_allow(text, ca_file) for text in settings.fetch_allow))
+
+
+def endpoints(settings: Settings) -> tuple[Allowed, ...]:
+    """Where URLs of the operator's may lead."""
+    return tuple(parse_endpoint_allow(text) for text in settings.endpoint_allow)
+
+
+def egress_proxy(settings: Settings) -> Proxy | None:
+    """Through what inputs are fetched."""
+    if settings.egress_proxy is None:
+        return None
+    return parse_proxy(settings.egress_proxy.get_secret_value(), endpoints(settings))
 
 
 def uri_limits(settings: Settings) -> UriLimits:
@@ -476,7 +489,10 @@ def lent_aids(settings: Settings) -> Iterator[Aids]:
     from refilm.net.chat import ChatEndpoint
 
     key = settings.chat_key.get_secret_value() if settings.chat_key else None
-    with closing(ChatEndpoint(settings.chat_url, settings.chat_model, key, seconds=settings.chat_seconds)) as chat:
+    allow = endpoints(settings)
+    with closing(
+        ChatEndpoint(settings.chat_url, settings.chat_model, key, seconds=settings.chat_seconds, allow=allow)
+    ) as chat:
         yield Aids(chat, folder)
 
 
@@ -512,6 +528,7 @@ def assemble(
     fetcher = fetcher or Fetcher(
         fetch_policy(settings),
         FetchLimits(settings.max_video_bytes, settings.max_image_bytes, settings.fetch_seconds),
+        proxy=egress_proxy(settings),
     )
     find_pool = pool_of_task(registry)
     admission = Admission(store, queue.enqueue, find_pool, windows_of(settings, queue.contract), settings.tier, now)
