@@ -307,7 +307,8 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="refilm-r07-") as folder:
         wrong, told = run(Path(folder), flips=options.flips, seed=options.seed)
     print(f"R7: {'FAIL' if wrong else 'PASS'}  {told}")
-    print("\n".join(f"  wrong: {example}" for example in wrong[:40]))
+    for example in wrong[:40]:
+        print(f"  wrong: {example}")
     return 1 if wrong else 0
 
 

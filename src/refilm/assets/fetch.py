@@ -23,7 +23,7 @@ import structlog
 
 from refilm.domain.uri import AssetKind, UriProblem, parse_https_url
 from refilm.errors import InvalidAsset, RefilmError, Unavailable
-from refilm.net.client import Clients
+from refilm.net.client import Clients, ascii_host
 from refilm.net.guard import Resolve, reason_of
 from refilm.net.policy import Blocked, Policy
 from refilm.net.proxy import Proxy
@@ -125,7 +125,7 @@ class Fetcher:
 
     async def _download(self, uri: str, kind: AssetKind, file: BinaryIO) -> int:
         async with self._answer("GET", uri, kind) as response:
-            with _transport_problems(response.url.host):
+            with _transport_problems(ascii_host(response.url)):
                 received = await self._copy(response, file, self._limits.max_bytes(kind))
         if not received:
             raise _empty()
@@ -161,7 +161,7 @@ class Fetcher:
         clock = asyncio.get_running_loop().time
         begun = clock()
         try:
-            with _transport_problems(request.url.host):
+            with _transport_problems(ascii_host(request.url)):
                 async with asyncio.timeout(self._limits.answer_seconds):
                     return await client.send(request, stream=True)
         except FetchRefused:

@@ -17,7 +17,7 @@ from typing import Any
 import httpx2
 
 from refilm.errors import Unavailable
-from refilm.net.client import Clients
+from refilm.net.client import Clients, ascii_host
 from refilm.net.policy import PORTS, Allowed, Blocked, UnclearSetting, endpoint_policy
 
 #: An answer is a plan of a few steps; whatever is longer is none.
@@ -45,7 +45,7 @@ class ChatEndpoint:
         self._seconds = seconds
         self._headers = {"Authorization": f"Bearer {key}"} if key else {}
         port = self._url.port or PORTS[self._url.scheme]
-        self._clients = Clients(endpoint_policy(self._url.scheme, self._url.host, port, allow))
+        self._clients = Clients(endpoint_policy(self._url.scheme, ascii_host(self._url), port, allow))
 
     def ask(self, instructions: str, question: str, schema: Mapping[str, Any], *, poll: Callable[[], None]) -> Any:
         """The model's answer, as JSON values that should follow `schema` and need not.

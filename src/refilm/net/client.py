@@ -77,7 +77,7 @@ class Clients:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     def _ca_file(self, url: httpx2.URL) -> str | None:
-        exceptions = self.policy.exceptions(url.host, _port(url))
+        exceptions = self.policy.exceptions(ascii_host(url), _port(url))
         return next((allowed.ca_file for allowed in exceptions if allowed.ca_file), None)
 
 
@@ -93,7 +93,7 @@ class _GuardedTransport(httpx2.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         """Send one request. Raises httpx2's errors, and Blocked."""
-        self._policy.judge_request(request.url.scheme, request.url.host, _port(request.url))
+        self._policy.judge_request(request.url.scheme, ascii_host(request.url), _port(request.url))
         with _httpx2_errors():
             response = await self._pool.handle_async_request(_core_request(request))
         return httpx2.Response(
@@ -122,6 +122,11 @@ class _Body(httpx2.AsyncByteStream):
 
     async def aclose(self) -> None:
         await self._response.aclose()
+
+
+def ascii_host(url: httpx2.URL) -> str:
+    """The host as it is looked up; `URL.host` would spell it in its own script."""
+    return url.raw_host.decode("ascii").lower()
 
 
 def _port(url: httpx2.URL) -> int:

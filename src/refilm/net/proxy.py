@@ -107,4 +107,5 @@ def parse_proxy(text: str, allow: tuple[Allowed, ...] = ()) -> Proxy:
         user, _, password = url.userinfo.decode().partition(":")
         pair = f"{unquote(user)}:{unquote(password)}".encode()
         authorization = "Basic " + base64.b64encode(pair).decode()
-    return Proxy(url.scheme, url.host, port, authorization, endpoint_policy(url.scheme, url.host, port, allow))
+    host = url.raw_host.decode("ascii").lower()
+    return Proxy(url.scheme, host, port, authorization, endpoint_policy(url.scheme, host, port, allow))
