@@ -271,6 +271,20 @@ class Settings(BaseSettings):
         description="Extra sources on private networks, separated by ';': 'host=media.lan cidr=10.1.0.0/16 port=8443'.",
     )
     fetch_ca_file: Path | None = Field(None, description="CA certificates (PEM) trusted for the extra sources.")
+    egress_proxy: SecretStr | None = Field(
+        None,
+        description=(
+            "HTTP proxy for fetching inputs, e.g. http://user:password@proxy.lan:3128, asked by CONNECT for addresses "
+            "that were judged here; unset: none."
+        ),
+    )
+    endpoint_allow: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description=(
+            "The only places that chat_url and egress_proxy may lead to, separated by ';': 'scheme=http host=llm.lan "
+            "cidr=10.1.0.0/16 port=8080'; unset: each to its own host."
+        ),
+    )
     fetch_seconds: float = Field(10.0, gt=0, description="How long a source may take to begin its answer.")
     gen4_aleph_max_seconds: float = Field(600.0, gt=0, description="Longest clip for gen4_aleph.")
     aleph2_max_seconds: float = Field(30.0, gt=0, description="Longest clip for aleph2 (Runway's own limit is 30).")
@@ -369,7 +383,7 @@ class Settings(BaseSettings):
     def _split_names(cls, value: object) -> object:
         return tuple(name.strip() for name in value.split(",") if name.strip()) if isinstance(value, str) else value
 
-    @field_validator("fetch_allow", mode="before")
+    @field_validator("fetch_allow", "endpoint_allow", mode="before")
     @classmethod
     def _split_sources(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(";") if part.strip()) if isinstance(value, str) else value

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ssl
 import threading
+from collections.abc import Sequence
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
@@ -18,14 +19,15 @@ import trustme
 class HttpsSource:
     """`https://<host>:<port>/<name>` for each file in `folder`; a context manager.
 
-    A file without an extension is served as a JPEG picture. host: the name in the certificate.
+    A file without an extension is served as a JPEG picture. host: the name in the certificate.  others:
+    further names in it.
     """
 
-    def __init__(self, folder: Path, ca_file: Path, host: str = "localhost") -> None:
+    def __init__(self, folder: Path, ca_file: Path, host: str = "localhost", others: Sequence[str] = ()) -> None:
         authority = trustme.CA()
         authority.cert_pem.write_to_path(str(ca_file))
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        authority.issue_cert(host).configure_cert(context)
+        authority.issue_cert(host, *others).configure_cert(context)
         self.folder, self.ca_file, self.host = folder, ca_file, host
         #: (method, path, User-Agent) of every request so far.
         self.seen: list[tuple[str, str, str]] = []

@@ -216,6 +216,24 @@ def test_a_bad_extra_source_stops_the_start(tmp_path: Path, text: str):
     build(Settings(data=tmp_path)).close()
 
 
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"egress_proxy": "proxy.lan"},
+        {"endpoint_allow": ("host=llm.lan",), "chat_url": "http://llm.lan/v1"},
+        {"endpoint_allow": ("host=llm.lan cidr=10.0.0.0/8",), "chat_url": "http://llm.lan/v1"},
+        {"endpoint_allow": ("host=llm.lan cidr=10.0.0.0/8",), "egress_proxy": "http://ann:sesame@proxy.lan:3128"},
+    ],
+)
+def test_a_place_that_the_operator_does_not_allow_stops_the_start(tmp_path: Path, settings):
+    """A proxy or an endpoint that is unclear, or not on the operator's list, is told when the server is built."""
+    with pytest.raises(ValueError) as told:
+        build(Settings(data=tmp_path, **settings))
+
+    assert "sesame" not in str(told.value)
+    build(Settings(data=tmp_path, egress_proxy="http://proxy.lan:3128")).close()
+
+
 def test_a_bucket_that_cannot_be_used_is_told_at_the_start_and_nothing_stays_locked(tmp_path: Path, s3_settings):
     """A server that could keep nothing is not built; with the right bucket the same folder can be served."""
     with pytest.raises(Unavailable, match="no such bucket"):

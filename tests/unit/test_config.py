@@ -56,6 +56,7 @@ def test_defaults_make_a_server():
             "host=media.lan port=8443; cidr=10.1.0.0/16 ;",
             ("host=media.lan port=8443", "cidr=10.1.0.0/16"),
         ),
+        ("endpoint_allow", "host=a cidr=::/0;", ("host=a cidr=::/0",)),
         ("max_concurrent_tasks", "3", 3),
         ("partial_edits", "true", True),
         ("log_format", "json", "json"),

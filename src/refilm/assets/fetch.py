@@ -1,13 +1,15 @@
 """Inputs that lie elsewhere: look at an https URL before a task is made, and download it when the task runs.
 
 Knows nothing of what the bytes are; the client's word for their type is checked, their content is for `refilm.media`.
-Memory: one network read at a time. What a client is told never depends on addresses, open ports or times.
+Memory: one network read at a time. What a client is told of a host that did not answer over HTTPS depends neither on
+why nor, but for whole seconds, on when that was found out: nobody can map a network with our answers.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import re
 import ssl
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
@@ -21,9 +23,10 @@ import structlog
 
 from refilm.domain.uri import AssetKind, UriProblem, parse_https_url
 from refilm.errors import InvalidAsset, RefilmError, Unavailable
-from refilm.net.client import Clients
-from refilm.net.guard import Resolve
+from refilm.net.client import Clients, ascii_host
+from refilm.net.guard import Resolve, reason_of
 from refilm.net.policy import Blocked, Policy
+from refilm.net.proxy import Proxy
 
 logger = structlog.get_logger(__name__)
 
@@ -32,6 +35,9 @@ POLL_SECONDS = 1.0
 
 #: Answers that say "later" rather than "no", besides the 5xx.
 _PASSING_STATUS = frozenset({408, 425, 429})
+
+#: What a client is told of every host that does not answer over HTTPS.
+_NO_ANSWER = "The URL could not be fetched: no public host answers there over HTTPS, or not fast enough."
 
 _MEDIA_TYPE = re.compile(r"[a-z0-9!#$&^_.+-]{1,60}/[a-z0-9!#$&^_.+-]{1,60}", re.ASCII)
 _LENGTH = re.compile(r"[0-9]{1,20}", re.ASCII)
@@ -51,7 +57,8 @@ class FetchLimits:
 
     video_bytes, image_bytes: the largest file of that kind.  answer_seconds: from looking up the host to the end of
     the answer's headers.  min_rate: bytes per second that a download must reach on average, once grace_seconds are
-    over; so no download takes longer than grace_seconds + size / min_rate.
+    over; so no download takes longer than grace_seconds + size / min_rate.  refusal_step: seconds; that a host did not
+    answer is told when a whole number of them is over, or answer_seconds.
     """
 
     video_bytes: int = 32_000_000
@@ -59,10 +66,18 @@ class FetchLimits:
     answer_seconds: float = 10.0
     min_rate: int = 32_000
     grace_seconds: float = 5.0
+    refusal_step: float = 1.0
 
     def max_bytes(self, kind: AssetKind) -> int:
         """The largest file of that kind."""
         return self.video_bytes if kind is AssetKind.VIDEO else self.image_bytes
+
+    def until_told(self, passed: float) -> float:
+        """Seconds to wait before it is told that a host does not answer, which took `passed` seconds to find out."""
+        if not self.refusal_step:
+            return 0.0
+        told = math.ceil(passed / self.refusal_step) * self.refusal_step
+        return max(0.0, min(told, self.answer_seconds) - passed)
 
 
 class Fetcher:
@@ -75,9 +90,10 @@ class Fetcher:
         *,
         resolve: Resolve | None = None,
         dial: httpcore2.AsyncNetworkBackend | None = None,
+        proxy: Proxy | None = None,
     ) -> None:
-        """resolve, dial: see `Clients`."""
-        self._clients = Clients(policy, resolve=resolve, dial=dial)
+        """resolve, dial, proxy: see `Clients`."""
+        self._clients = Clients(policy, resolve=resolve, dial=dial, proxy=proxy)
         self._limits = limits
 
     async def head(self, uri: str, kind: AssetKind) -> None:
@@ -109,7 +125,7 @@ class Fetcher:
 
     async def _download(self, uri: str, kind: AssetKind, file: BinaryIO) -> int:
         async with self._answer("GET", uri, kind) as response:
-            with _transport_problems():
+            with _transport_problems(ascii_host(response.url)):
                 received = await self._copy(response, file, self._limits.max_bytes(kind))
         if not received:
             raise _empty()
@@ -133,14 +149,24 @@ class Fetcher:
         """The answer to one request, its headers judged and its body not yet read."""
         url = _parsed(uri)
         async with self._clients.open(url, seconds=self._limits.answer_seconds) as client:
-            with _transport_problems():
-                async with asyncio.timeout(self._limits.answer_seconds):
-                    response = await client.send(client.build_request(method, url), stream=True)
+            response = await self._send(client, client.build_request(method, url))
             try:
                 check_answer(response.status_code, response.headers, kind, self._limits)
                 yield response
             finally:
                 await response.aclose()
+
+    async def _send(self, client: httpx2.AsyncClient, request: httpx2.Request) -> httpx2.Response:
+        """The answer's headers. That there is none is told late, so that the time tells nothing."""
+        clock = asyncio.get_running_loop().time
+        begun = clock()
+        try:
+            with _transport_problems(ascii_host(request.url)):
+                async with asyncio.timeout(self._limits.answer_seconds):
+                    return await client.send(request, stream=True)
+        except FetchRefused:
+            await asyncio.sleep(self._limits.until_told(clock() - begun))
+            raise
 
 
 def check_answer(status: int, headers: httpx2.Headers, kind: AssetKind, limits: FetchLimits) -> None:
@@ -186,16 +212,17 @@ def _parsed(uri: str) -> httpx2.URL:
 
 
 @contextlib.contextmanager
-def _transport_problems() -> Iterator[None]:
-    """One sentence for everything below HTTP, so that nobody can map a network with our answers."""
-    sentence = "The URL could not be fetched: no public host answers there over HTTPS, or not fast enough."
+def _transport_problems(host: str) -> Iterator[None]:
+    """One sentence for everything below HTTP; the operator's log tells the rest.
+
+    All of it may pass, what is forbidden too: else the number of tries would tell one from the other.
+    """
     try:
         yield
-    except Blocked as problem:
-        logger.debug("fetch blocked", reason=str(problem))
-        raise FetchRefused(sentence) from problem
-    except (httpx2.TransportError, ssl.SSLError, TimeoutError) as problem:
-        raise FetchRefused(sentence, passing=True) from problem
+    except (Blocked, httpx2.TransportError, ssl.SSLError, TimeoutError) as problem:
+        # The host is what the operator needs to know; the rest of the URL may be a secret.
+        logger.info("an input was not fetched", host=host, cause=type(problem).__name__, reason=reason_of(problem))
+        raise FetchRefused(_NO_ANSWER, passing=True) from problem
 
 
 async def _watched(work: Coroutine[Any, Any, int], poll: Callable[[], None] | None) -> int:

@@ -14,6 +14,7 @@ from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from refilm.bootstrap.terms import endpoints
 from refilm.config import Pool, Settings
 from refilm.domain.edit import EditRequest, Model
 from refilm.engines.base import Aids, Interpreting
@@ -115,7 +116,10 @@ def lent_aids(settings: Settings) -> Iterator[Aids]:
     from refilm.net.chat import ChatEndpoint
 
     key = settings.chat_key.get_secret_value() if settings.chat_key else None
-    with closing(ChatEndpoint(settings.chat_url, settings.chat_model, key, seconds=settings.chat_seconds)) as chat:
+    allow = endpoints(settings)
+    with closing(
+        ChatEndpoint(settings.chat_url, settings.chat_model, key, seconds=settings.chat_seconds, allow=allow)
+    ) as chat:
         yield Aids(chat, folder)
 
 

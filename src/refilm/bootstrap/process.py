@@ -31,7 +31,15 @@ from refilm.bootstrap.places import (
     queue_engine,
     signing_pairs,
 )
-from refilm.bootstrap.terms import api_settings, fetch_policy, keep_rules, terms_of, upload_rules, uri_limits
+from refilm.bootstrap.terms import (
+    api_settings,
+    egress_proxy,
+    fetch_policy,
+    keep_rules,
+    terms_of,
+    upload_rules,
+    uri_limits,
+)
 from refilm.config import Settings
 from refilm.engines.base import Aids
 from refilm.engines.registry import Registry
@@ -254,6 +262,7 @@ def assemble(
     fetcher = fetcher or Fetcher(
         fetch_policy(settings),
         FetchLimits(settings.max_video_bytes, settings.max_image_bytes, settings.fetch_seconds),
+        proxy=egress_proxy(settings),
     )
     find_pool = pool_of_task(registry)
     admission = Admission(store, queue.enqueue, find_pool, windows_of(settings, queue.contract), settings.tier, now)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from refilm.config import Settings
 from refilm.domain.uri import UriLimits
-from refilm.net.policy import Policy, parse_allow
+from refilm.net.policy import Allowed, Policy, parse_allow, parse_endpoint_allow
+from refilm.net.proxy import Proxy, parse_proxy
 from refilm.retention import Keep
 from refilm.service import Terms
 from refilm.uploads import UploadRules
@@ -21,6 +22,18 @@ def fetch_policy(settings: Settings) -> Policy:
     """Where inputs may be fetched from."""
     ca_file = str(settings.fetch_ca_file) if settings.fetch_ca_file else None
     return Policy(allow=tuple(parse_allow(text, ca_file) for text in settings.fetch_allow))
+
+
+def endpoints(settings: Settings) -> tuple[Allowed, ...]:
+    """Where URLs of the operator's may lead."""
+    return tuple(parse_endpoint_allow(text) for text in settings.endpoint_allow)
+
+
+def egress_proxy(settings: Settings) -> Proxy | None:
+    """Through what inputs are fetched."""
+    if settings.egress_proxy is None:
+        return None
+    return parse_proxy(settings.egress_proxy.get_secret_value(), endpoints(settings))
 
 
 def uri_limits(settings: Settings) -> UriLimits:

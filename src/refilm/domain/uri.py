@@ -195,6 +195,8 @@ def dns_name(parts: SplitResult) -> str:
     """The host of a split URL as an ASCII DNS name, lower case. Raises UriProblem for IP addresses in any spelling."""
     authority = parts.netloc.rpartition("@")[2]
     host = unicodedata.normalize("NFKC", parts.hostname or "").replace("\u3002", ".").lower().removesuffix(".")
+    if _DEVIANT & set(host):
+        raise UriProblem("The URL's host is read as different names by different software; spell it as xn--...")
     if authority.startswith("[") or ":" in host or _ends_in_a_number(host):
         raise UriProblem("The URL must name its host by a DNS name, not by an IP address.")
     try:
@@ -205,6 +207,9 @@ def dns_name(parts: SplitResult) -> str:
         _bad_host()
     return name
 
+
+#: What the old and the new standard of international names turn into different names (UTS 46, deviation characters).
+_DEVIANT = frozenset("\u00df\u03c2\u200c\u200d")
 
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?", re.ASCII)
 

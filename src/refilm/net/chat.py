@@ -1,8 +1,8 @@
 """A chat model behind an OpenAI-compatible endpoint: one question, one answer in JSON.
 
 Speaks `POST {base}/chat/completions` as llama.cpp, vLLM, Ollama and OpenAI do. The URL is the operator's own, so that
-it may lie on a private network and be plain HTTP; nothing but its host and port is dialled, and no redirect is
-followed. Knows nothing of what is asked.
+it may lie on a private network and be plain HTTP; nothing but its host and port is dialled, at the addresses that the
+operator's list of endpoints names where there is one, and no redirect is followed. Knows nothing of what is asked.
 """
 
 from __future__ import annotations
@@ -12,14 +12,13 @@ import json
 import re
 import ssl
 from collections.abc import Callable, Coroutine, Mapping
-from ipaddress import ip_network
 from typing import Any
 
 import httpx2
 
 from refilm.errors import Unavailable
-from refilm.net.client import Clients
-from refilm.net.policy import Allowed, Blocked, Policy, UnclearSetting
+from refilm.net.client import Clients, ascii_host
+from refilm.net.policy import PORTS, Allowed, Blocked, UnclearSetting, endpoint_policy
 
 #: An answer is a plan of a few steps; whatever is longer is none.
 MAX_ANSWER_BYTES = 1_000_000
@@ -33,20 +32,20 @@ _THOUGHTS = re.compile(r"<think>.*?</think>", re.DOTALL)
 class ChatEndpoint:
     """A chat model. Safe to share between threads."""
 
-    def __init__(self, url: str, model: str, key: str | None, *, seconds: float) -> None:
+    def __init__(
+        self, url: str, model: str, key: str | None, *, seconds: float, allow: tuple[Allowed, ...] = ()
+    ) -> None:
         """url: the base, as in http://127.0.0.1:8080/v1.  seconds: limit of one question, all in all.
 
-        Raises UnclearSetting where the URL is none.
+        allow: the operator's list of endpoints; empty: the URL's own host is allowed. Raises UnclearSetting where the
+        URL is none, or is not on the list.
         """
         self.name = model
         self._url = _endpoint(url)
         self._seconds = seconds
         self._headers = {"Authorization": f"Bearer {key}"} if key else {}
-        port = self._url.port or (443 if self._url.scheme == "https" else 80)
-        everywhere = ("0.0.0.0/0", "::/0")
-        self._clients = Clients(
-            Policy(allow=tuple(Allowed(self._url.host.lower(), ip_network(cidr), port) for cidr in everywhere))
-        )
+        port = self._url.port or PORTS[self._url.scheme]
+        self._clients = Clients(endpoint_policy(self._url.scheme, ascii_host(self._url), port, allow))
 
     def ask(self, instructions: str, question: str, schema: Mapping[str, Any], *, poll: Callable[[], None]) -> Any:
         """The model's answer, as JSON values that should follow `schema` and need not.

@@ -18,7 +18,8 @@ import httpx2
 
 from refilm import __version__
 from refilm.net.guard import GuardedBackend, Resolve, system_resolver
-from refilm.net.policy import HTTPS_PORT, Policy, UnclearSetting
+from refilm.net.policy import PORTS, Policy, UnclearSetting
+from refilm.net.proxy import Proxy, Tunnels
 
 #: Lookups that may hang at the same time before further ones wait.
 _RESOLVER_THREADS = 16
@@ -39,15 +40,22 @@ class Clients:
         *,
         resolve: Resolve | None = None,
         dial: httpcore2.AsyncNetworkBackend | None = None,
+        proxy: Proxy | None = None,
     ) -> None:
         """resolve, dial: how names become addresses and addresses connections; None means the system's way.
+
+        proxy: through which to connect; names are looked up and judged here all the same, and it is asked for the
+        judged literal.
 
         Raises UnclearSetting where a CA file of the policy cannot be read: at start, not at the first fetch.
         """
         self.policy = policy
         self._threads = ThreadPoolExecutor(_RESOLVER_THREADS, thread_name_prefix="refilm-resolve")
-        self._backend = GuardedBackend(policy, resolve or system_resolver(self._threads), dial)
         self._tls = cache(_tls_context)
+        if proxy is not None:
+            way = GuardedBackend(proxy.policy, system_resolver(self._threads), dial)
+            dial = Tunnels(proxy, way, self._tls(proxy.ca_file))
+        self._backend = GuardedBackend(policy, resolve or system_resolver(self._threads), dial)
         for allowed in policy.allow:
             self._tls(allowed.ca_file)
 
@@ -57,7 +65,7 @@ class Clients:
             ssl_context=self._tls(self._ca_file(url)), max_connections=1, network_backend=self._backend
         )
         return httpx2.AsyncClient(
-            transport=_GuardedTransport(pool),
+            transport=_GuardedTransport(self.policy, pool),
             headers=_HEADERS,
             timeout=seconds,
             follow_redirects=False,
@@ -69,18 +77,23 @@ class Clients:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     def _ca_file(self, url: httpx2.URL) -> str | None:
-        exceptions = self.policy.exceptions(url.host, url.port or HTTPS_PORT)
+        exceptions = self.policy.exceptions(ascii_host(url), _port(url))
         return next((allowed.ca_file for allowed in exceptions if allowed.ca_file), None)
 
 
 class _GuardedTransport(httpx2.AsyncBaseTransport):
-    """httpx2 over a connection pool of ours: its own transport has no place for a network backend."""
+    """httpx2 over a connection pool of ours: its own transport has no place for a network backend.
 
-    def __init__(self, pool: httpcore2.AsyncConnectionPool) -> None:
+    Judges the scheme, too, which the backend below does not see.
+    """
+
+    def __init__(self, policy: Policy, pool: httpcore2.AsyncConnectionPool) -> None:
+        self._policy = policy
         self._pool = pool
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         """Send one request. Raises httpx2's errors, and Blocked."""
+        self._policy.judge_request(request.url.scheme, ascii_host(request.url), _port(request.url))
         with _httpx2_errors():
             response = await self._pool.handle_async_request(_core_request(request))
         return httpx2.Response(
@@ -109,6 +122,15 @@ class _Body(httpx2.AsyncByteStream):
 
     async def aclose(self) -> None:
         await self._response.aclose()
+
+
+def ascii_host(url: httpx2.URL) -> str:
+    """The host as it is looked up; `URL.host` would spell it in its own script."""
+    return url.raw_host.decode("ascii").lower()
+
+
+def _port(url: httpx2.URL) -> int:
+    return url.port or PORTS.get(url.scheme, 0)
 
 
 def _core_request(request: httpx2.Request) -> httpcore2.Request:

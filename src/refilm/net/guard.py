@@ -63,7 +63,7 @@ class GuardedBackend(httpcore2.AsyncNetworkBackend):
             async with asyncio.timeout(RESOLVE_SECONDS):
                 addresses = await self._resolve(host, port)
         except OSError as error:  # includes TimeoutError
-            raise httpcore2.ConnectError("The name could not be resolved.") from error
+            raise httpcore2.ConnectError(f"The name could not be resolved: {reason_of(error)}") from error
         for address in addresses:
             self._policy.judge(address, host, port)
         return addresses
@@ -78,8 +78,16 @@ class GuardedBackend(httpcore2.AsyncNetworkBackend):
                     address, port, local_address=local_address, socket_options=socket_options
                 )
             except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as error:
-                failure = error
+                failure = type(error)(f"{address} did not connect: {reason_of(error)}")
         raise failure
+
+
+def reason_of(problem: BaseException) -> str:
+    """What lies at the bottom of an error, in its own words, for the operator's log."""
+    told, at = str(problem), problem.__cause__
+    while at is not None:
+        told, at = str(at) or told, at.__cause__
+    return told or type(problem).__name__
 
 
 def system_resolver(executor: Executor) -> Resolve:

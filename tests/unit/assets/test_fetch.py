@@ -13,8 +13,11 @@ from dataclasses import replace
 from ipaddress import ip_network
 
 import pytest
+import structlog
 import trustme
 import uvloop
+from hypothesis import given
+from hypothesis import strategies as st
 
 from refilm.assets.fetch import Fetcher, FetchLimits, FetchRefused
 from refilm.domain.uri import AssetKind
@@ -23,7 +26,7 @@ from refilm.net.policy import Allowed, Policy
 
 CLIP = bytes(range(256)) * 400
 HOST = "media.example.com"
-LIMITS = FetchLimits(video_bytes=1_000_000, image_bytes=50_000, answer_seconds=5, grace_seconds=5)
+LIMITS = FetchLimits(video_bytes=1_000_000, image_bytes=50_000, answer_seconds=5, grace_seconds=5, refusal_step=0)
 IMPATIENT = replace(LIMITS, answer_seconds=0.3, grace_seconds=0.3)
 
 
@@ -341,7 +344,7 @@ def test_private_host_is_not_reached_by_default(server, url):
 
     for host in ("localhost", HOST, "127.0.0.1", "[::1]", "127.1"):
         refusal(fetcher, url("/clip.mp4", host))
-    with pytest.raises(InvalidAsset):
+    with pytest.raises(Unavailable):
         fetcher.download(url("/clip.mp4", "localhost"), AssetKind.VIDEO, io.BytesIO())
     fetcher.close()
 
@@ -375,32 +378,92 @@ def test_authority_of_an_exception_is_not_everybodys(fetcher_for, url, server):
     assert server.requests == []
 
 
-def test_all_ways_of_not_being_reached_sound_the_same(fetcher_for, url, server):
-    """Answers do not tell a closed port from an open one, a blocked address from an unknown name: no port scan."""
+async def unknown(host, port):
+    """Nobody knows a name."""
+    raise OSError("no such name")
 
-    async def unknown(host, port):
-        raise OSError("no such name")
 
-    async def private(host, port):
-        return ["10.0.0.1"]
+async def private(host, port):
+    """Every name is inside."""
+    return ["10.0.0.1"]
 
+
+@pytest.fixture
+def unreachable(fetcher_for, url):
+    """Every way of not being reached over HTTPS, as (fetcher, URL): by what the operator is told as its cause."""
     with socket.create_server(("127.0.0.1", 0)) as closing:
         closed_port = closing.getsockname()[1]
-    open_to_closed = Policy((Allowed(HOST, ip_network("127.0.0.0/8"), closed_port),))
-    closed = Fetcher(open_to_closed, LIMITS, resolve=loopback)
-
-    sentences = {
-        refusal(closed, f"https://{HOST}:{closed_port}/"),
-        refusal(closed, url("/clip.mp4")),
-        refusal(closed, "https://localhost/"),
-        refusal(fetcher_for(resolve=unknown), url("/clip.mp4")),
-        refusal(fetcher_for(resolve=private), url("/clip.mp4")),
-        refusal(fetcher_for(ca=None), url("/clip.mp4")),
-        refusal(fetcher_for(), url("/nonsense")),
+    closed = Fetcher(Policy((Allowed(HOST, ip_network("127.0.0.0/8"), closed_port),)), LIMITS, resolve=loopback)
+    yield {
+        "refused": (closed, f"https://{HOST}:{closed_port}/"),
+        "port not allowed": (closed, url("/clip.mp4")),
+        "internal name": (closed, "https://localhost/"),
+        "unknown name": (fetcher_for(resolve=unknown), url("/clip.mp4")),
+        "private address": (fetcher_for(resolve=private), url("/clip.mp4")),
+        "certificate": (fetcher_for(ca=None), url("/clip.mp4")),
+        "not HTTP": (fetcher_for(), url("/nonsense")),
+        "silent": (fetcher_for(IMPATIENT), url("/silent")),
     }
     closed.close()
 
-    assert len(sentences) == 1
+
+def test_all_ways_of_not_being_reached_sound_the_same(unreachable):
+    """Answers do not tell a closed port from an open one, a blocked address from an unknown name: no port scan."""
+    assert len({refusal(fetcher, uri) for fetcher, uri in unreachable.values()}) == 1
+
+
+def test_all_ways_of_not_being_reached_are_tried_again(unreachable):
+    """Nor does the number of tries tell them apart: each may pass, and ends in the same sentence."""
+    told = set()
+    for fetcher, uri in unreachable.values():
+        with pytest.raises(Unavailable) as caught:
+            fetcher.download(uri, AssetKind.VIDEO, io.BytesIO())
+        told.add(str(caught.value))
+
+    assert len(told) == 1
+
+
+def test_operators_log_tells_what_the_client_is_not_told(unreachable):
+    """The log names the host and what lay at the bottom of it, in words of its own for each, and no path or query."""
+    told = {}
+    for way, (fetcher, uri) in unreachable.items():
+        with structlog.testing.capture_logs() as logs:
+            refusal(fetcher, uri + "?token=sesame")
+        (line,) = [entry for entry in logs if entry["event"] == "an input was not fetched"]
+        assert "sesame" not in str(line)
+        told[way] = f"{line['host']} {line['cause']} {line['reason']}"
+
+    assert len(set(told.values())) == len(told)
+    assert "10.0.0.1, where the operator does not allow it" in told["private address"]
+    assert "127.0.0.1 did not connect" in told["refused"]
+    assert "no such name" in told["unknown name"]
+    assert "CERTIFICATE_VERIFY_FAILED" in told["certificate"]
+    assert "localhost" in told["internal name"]
+    assert "is not 443" in told["port not allowed"]
+
+
+@given(st.floats(0, 30), st.sampled_from([0.5, 1.0, 3.0]), st.floats(1, 20))
+def test_refusals_are_told_at_whole_steps(passed, step, answer_seconds):
+    """What a client can measure is a whole number of steps or the limit of an answer, whatever took how long."""
+    told = passed + replace(LIMITS, refusal_step=step, answer_seconds=answer_seconds).until_told(passed)
+
+    steps = told / step
+    assert abs(steps - round(steps)) < 1e-6 or abs(told - answer_seconds) < 1e-6 or told == passed >= answer_seconds
+    assert passed <= told <= max(passed + step, answer_seconds)
+
+
+def test_refusal_waits_for_its_moment(unreachable, monkeypatch):
+    """That nobody answers over HTTPS is told at its moment, however it was found out; an answer is told at once."""
+    asked = []
+    monkeypatch.setattr(FetchLimits, "until_told", lambda limits, passed: asked.append(passed) or 0.0)
+
+    for number, (fetcher, uri) in enumerate(unreachable.values(), start=1):
+        refusal(fetcher, uri)
+        assert len(asked) == number
+    fetcher, uri = unreachable["not HTTP"]
+    refusal(fetcher, uri.replace("/nonsense", "/missing"))
+
+    assert len(asked) == len(unreachable)
 
 
 @pytest.mark.parametrize("loop_factory", [asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])

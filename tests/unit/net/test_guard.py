@@ -109,6 +109,17 @@ def test_request_names_us_and_asks_for_plain_bytes(monkeypatch):
     assert dial.dialled == [("1.1.1.1", 443)]
 
 
+def test_international_name_is_judged_as_it_is_looked_up():
+    """A name in another script passes in its ASCII form, also as an exception, and TLS gets that form too."""
+    policy = Policy((Allowed("xn--bcher-kva.lan", ip_network("10.1.0.0/16"), 8443),))
+    for url in ("https://xn--bcher-kva.example.com/", "https://b\u00fccher.lan:8443/"):
+        dial = NotingDial()
+
+        assert get(Clients(policy, resolve=answers("1.1.1.1" if "example" in url else "10.1.2.3"), dial=dial), url).text
+
+        assert dial.tls_names[0].startswith("xn--bcher-kva.")
+
+
 def test_one_bad_answer_refuses_all():
     """A name with a private address among its answers is not dialled at all, wherever the bad one stands."""
     for addresses in itertools.permutations(["1.1.1.1", "2606:4700::1", "127.0.0.1"]):

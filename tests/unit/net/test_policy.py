@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+import csv
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from refilm.net.addresses import DENIED_V4, DENIED_V6, GLOBAL_V6, is_public
+from refilm.net.names import unfit_host
 from refilm.net.policy import (
-    DENIED_V4,
-    DENIED_V6,
-    GLOBAL_V6,
     Allowed,
     Blocked,
     Policy,
     UnclearSetting,
-    is_public,
+    endpoint_policy,
     parse_allow,
-    unfit_host,
+    parse_endpoint_allow,
 )
 
 PRIVATE_ADDRESSES = """
@@ -46,6 +47,7 @@ UNFIT_HOSTS = [
     *("127.0.0.1", "127.1", "0x7f.1", "0x7f000001", "2130706433", "017700000001", "0177.0.0.1", "0", "1.1.1.1"),
     *("8.8.8.8", "0x", "1.2.3.0x4", "media.example.1", "[::1]", "::1", "[::ffff:127.0.0.1]", "fe80::1%eth0"),
     *("localhost", "LOCALHOST", "intranet", "a.localhost", "printer.local", "metadata.google.internal", "nas.lan"),
+    *("7.0.0.127.in-addr.arpa", "x.service.consul", "web.default.svc", "a.localdomain", "b.mail", "c.private"),
     *("router.home.arpa", "wiki.corp", "abc.onion", "x.test", "y.invalid", "z.example", "db.intranet", "tv.home"),
     *("", ".", "..", "media.example.com.", ".example.com", "a..b.com", "-a.example.com", "a-.example.com"),
     *("exa mple.com", "example.com/", "example.com:443", "user@example.com", "ex%61mple.com", "a\\b.com", "a\nb.com"),
@@ -100,6 +102,92 @@ def test_only_the_https_port_is_dialled(port):
         Policy().judge("1.1.1.1", "example.com", port)
 
 
+def test_exception_of_an_internal_name_opens_its_network_only():
+    """A name inside that suddenly leads outside is not followed there, even on the port of public hosts."""
+    policy = Policy(allow=(Allowed("nas.lan", ip_network("10.1.7.20/32")),))
+
+    policy.judge("10.1.7.20", "nas.lan", 443)
+    with pytest.raises(Blocked):
+        policy.judge("1.1.1.1", "nas.lan", 443)
+
+
+@pytest.mark.parametrize("scheme", ["http", "ftp", "ws", ""])
+def test_requests_go_by_https(scheme):
+    """Neither a public host nor an exception is asked by anything but HTTPS, whatever the port."""
+    policy = Policy(allow=(LAN, Allowed("odd.lan", ip_network("10.0.0.0/8"), 80)))
+
+    policy.judge_request("https", "example.com", 443)
+    policy.judge_request("https", "media.lan", 8443)
+    for host, port in (("example.com", 443), ("media.lan", 8443), ("odd.lan", 80)):
+        with pytest.raises(Blocked):
+            policy.judge_request(scheme, host, port)
+
+
+def test_url_of_the_operator_leads_to_its_own_host():
+    """Without a list its host may be anywhere, inside or outside, but at its own port, by its own scheme."""
+    policy = endpoint_policy("http", "LLM.lan", 8080)
+
+    policy.judge_request("http", "llm.lan", 8080)
+    for address in ("127.0.0.1", "10.1.2.3", "fd00::7", "::1", "1.1.1.1"):
+        policy.judge(address, "llm.lan", 8080)
+    for scheme, host, port in (
+        ("https", "llm.lan", 8080),
+        ("http", "llm.lan", 80),
+        ("http", "other.lan", 8080),
+        ("https", "example.com", 443),
+    ):
+        with pytest.raises(Blocked):
+            policy.judge_request(scheme, host, port)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("169.254.169.254", "100.100.100.200", "192.0.0.192", "168.63.129.16", "fd00:ec2::254", "fe80::1", "::"),
+        *("0.0.0.0", "224.0.0.1", "255.255.255.255", "ff02::1", "::ffff:169.254.169.254", "64:ff9b::a9fe:a9fe"),
+    ],
+)
+def test_url_of_the_operator_leads_to_no_metadata_service(address):
+    """Whoever answers for the operator's host cannot make it a cloud's metadata service, unless a list says so."""
+    with pytest.raises(Blocked):
+        endpoint_policy("http", "llm.lan", 80).judge(address, "llm.lan", 80)
+
+
+def test_list_of_endpoints_binds_the_operators_urls():
+    """Where there is a list, scheme, host, port and addresses are as it says, and a URL that it lacks is told."""
+    listed = parse_endpoint_allow("scheme=http host=LLM.lan cidr=10.1.0.0/16 port=8080")
+    policy = endpoint_policy("http", "llm.lan", 8080, (listed,))
+
+    policy.judge("10.1.2.3", "llm.lan", 8080)
+    for address in ("10.2.0.1", "127.0.0.1", "1.1.1.1"):
+        with pytest.raises(Blocked):
+            policy.judge(address, "llm.lan", 8080)
+    for scheme, host, port in (("https", "llm.lan", 8080), ("http", "llm.lan", 80), ("http", "a.lan", 8080)):
+        with pytest.raises(UnclearSetting, match=r"endpoint_allow names\.$"):
+            endpoint_policy(scheme, host, port, (listed,))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("host=llm.lan cidr=10.0.0.0/8", Allowed("llm.lan", ip_network("10.0.0.0/8"), 443)),
+        ("scheme=http host=a cidr=10.0.0.0/8", Allowed("a", ip_network("10.0.0.0/8"), 80, None, "http")),
+        ("scheme=http host=10.0.0.1 cidr=10.0.0.1", Allowed("10.0.0.1", ip_network("10.0.0.1"), 80, None, "http")),
+        ("host=[::1] cidr=::1/128 port=1 ca_file=/x", Allowed("::1", ip_network("::1/128"), 1, "/x")),
+    ],
+)  # fmt: skip
+def test_endpoint_is_read_from_a_setting(text, expected):
+    """Endpoints may be plain HTTP and IP addresses, as the URLs that an operator sets may."""
+    assert parse_endpoint_allow(text) == expected
+
+
+@pytest.mark.parametrize("text", ["", "scheme=ftp host=a cidr=::/0", "host=a", "host=a cidr=x", "host=a cidr=::/0 y=z"])
+def test_unclear_endpoint_is_refused_with_a_sentence(text):
+    """As with extra sources, a setting that does not say one place stops the start."""
+    with pytest.raises(UnclearSetting, match=r"\.$"):
+        parse_endpoint_allow(text)
+
+
 def test_exception_opens_exactly_its_host_network_and_port():
     """An operator's exception reaches no other host, address or port, and takes nothing from the default."""
     policy = Policy(allow=(LAN,))
@@ -138,6 +226,73 @@ def test_nothing_that_python_calls_private_passes(address):
         or address.is_reserved
     ):
         assert not is_public(address)
+
+
+def special_purpose(version: int) -> list[tuple[str, str]]:
+    """The rows of IANA's registry of special-purpose addresses, as (network, "Globally Reachable")."""
+    name = f"iana-ipv{version}-special-registry-1.csv"
+    with (Path(__file__).parent / name).open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    return [
+        (block.split()[0], row["Globally Reachable"].strip())
+        for row in rows
+        for block in row["Address Block"].split(",")
+    ]
+
+
+#: What the registry calls reachable, and stands for an IPv4 address that is judged as itself.
+TRANSLATED = {"::ffff:0:0/96", "64:ff9b::/96"}
+
+
+@pytest.mark.parametrize(("text", "reachable"), [*special_purpose(4), *special_purpose(6)])
+def test_every_special_purpose_block_of_the_registries_is_denied(text, reachable):
+    """All of IANA's special-purpose blocks are denied, also the globally reachable ones: none holds a file server.
+
+    The files are the registries as of 2026-07-18. A new row there makes a new row in `refilm.net.addresses`.
+    """
+    network = ip_network(text)
+    samples = [network[0], network[-1], network[network.num_addresses // 2], network[min(1, network.num_addresses - 1)]]
+    if text in TRANSLATED:
+        samples = [network[int(ip_address(inner))] for inner in ("127.0.0.1", "10.0.0.1", "169.254.169.254")]
+
+    assert not any(is_public(address) for address in samples), (text, reachable)
+
+
+def test_registries_are_whole():
+    """Both files hold what they should: a file cut short would prove nothing."""
+    assert len(special_purpose(4)) >= 26
+    assert len(special_purpose(6)) >= 24
+    assert {"127.0.0.0/8", "255.255.255.255/32"} <= {text for text, _ in special_purpose(4)}
+    assert {"::1/128", "fe80::/10"} <= {text for text, _ in special_purpose(6)}
+
+
+def test_every_denied_network_has_a_reason():
+    """What we deny beyond the registries is a short list that is known: addresses of clouds, multicast, the 6bone."""
+    registered = [ip_network(text) for version in (4, 6) for text, _ in special_purpose(version)]
+    ours = {
+        str(network)
+        for network in (*DENIED_V4, *DENIED_V6)
+        if not any(network.version == other.version and network.subnet_of(other) for other in registered)
+    }
+
+    assert ours == {"168.63.129.16/32", "224.0.0.0/4", "3ffe::/16"}
+
+
+@given(st.ip_addresses(v=4))
+def test_ipv4_in_disguise_is_no_way_around(address):
+    """An IPv4 address that is not public is none inside IPv6 either, however it is carried.
+
+    What stands for a public one is dialled only where it is mapped, or translated by the well-known prefix.
+    """
+    number = int(address)
+    mapped, translated = IPv6Address((0xFFFF << 32) | number), IPv6Address((0x64_FF9B << 96) | number)
+    compatible, six_to_four = IPv6Address(number), IPv6Address((0x2002 << 112) | (number << 80) | 1)
+    teredo = IPv6Address((0x2001_0000 << 96) | (0x0101_0101 << 64) | (number ^ 0xFFFF_FFFF))
+    local_nat64 = IPv6Address((0x64_FF9B_0001 << 80) | number)
+    isatap = IPv6Address((0x2A00_1450 << 96) | (0x5EFE << 32) | number)
+
+    assert is_public(mapped) == is_public(translated) == is_public(address)
+    assert not any(is_public(other) for other in (compatible, six_to_four, teredo, local_nat64, isatap))
 
 
 @given(st.sampled_from([*DENIED_V4, *DENIED_V6]), st.data())
