@@ -13,9 +13,14 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from hypothesis import settings
 
 from refilm import testing
 from s3_server import S3Server, binary
+
+# How long an example takes is the machine's affair; the whole test has a limit.
+settings.register_profile("refilm", deadline=None)
+settings.load_profile("refilm")
 
 
 def missing(what: str) -> None:
