@@ -12,6 +12,7 @@ import refilm.engines.effects as package
 from refilm.engines.effects import lettering
 from refilm.engines.effects.compiler import compile_prompt
 from refilm.engines.effects.kernels import warm as warm_kernels
+from refilm.engines.effects.language.lexicon import read_all_tables
 from refilm.media.preload import preload
 
 #: What is imported inside functions only.
@@ -30,6 +31,7 @@ def warm() -> None:
         importlib.import_module(name)
     warm_kernels()
     lettering.warm()
+    read_all_tables()
     compile_prompt("let it snow")
 
 

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from itertools import chain
 from typing import Any
 
@@ -206,8 +207,18 @@ def _measures(language: str) -> Iterator[tuple[str, str]]:
 @cache
 def read_table(name: str) -> dict[str, Any]:
     """The TOML file `lexicon/<name>.toml` of the package."""
-    folder = files("refilm.engines.effects") / "lexicon"
-    return tomllib.loads((folder / f"{name}.toml").read_text(encoding="utf-8"))
+    return tomllib.loads((_folder() / f"{name}.toml").read_text(encoding="utf-8"))
+
+
+def read_all_tables() -> None:
+    """Read every table now, for processes that may open no file later."""
+    for file in _folder().iterdir():
+        if file.name.endswith(".toml"):
+            read_table(file.name.removesuffix(".toml"))
+
+
+def _folder() -> Traversable:
+    return files("refilm.engines.effects") / "lexicon"
 
 
 def rows(table: Mapping[str, Any]) -> Iterator[tuple[str, Entry]]:
