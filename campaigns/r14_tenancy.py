@@ -32,7 +32,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 import structlog
-from place import database
+from place import database, leave_nothing_behind
 from tenancy import ROWS, Tenants, matrix
 
 from refilm.accounts import Accounts, checksum, digest_of, new_secret
@@ -367,6 +367,7 @@ def compare_times(tenants: Tenants, wishes: Wishes, found: Found) -> None:
 
 
 def main() -> int:
+    leave_nothing_behind()
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--database", choices=("sqlite", "postgres"), default="sqlite")
     parser.add_argument("--links", type=int, default=10_000)
