@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from refilm.engines.effects.compiler import compile_prompt, unread_of
+from refilm.engines.effects.compiler import compile_prompt, gist_asked_of
 from refilm.engines.effects.language.gist import gist_of
 from refilm.engines.effects.language.interpreted import Interpretation
 from refilm.engines.effects.language.lexicon import lexicon, read_table
@@ -113,12 +113,12 @@ def test_interpreters_are_asked_for_the_gist() -> None:
     """All of a refused prompt is a question of its own, and its answer counts before the words' hints."""
     prompt = "put the sun to bed, I would like some stars over the barn"
 
-    (question,) = [each for each in unread_of(prompt) if each.whole]
-    plan = compile_prompt(prompt, interpretations=[Interpretation(question.text, "interpreted", "fog")])
+    (question,) = gist_asked_of(prompt)
+    plan = compile_prompt(prompt, interpretations=[Interpretation(question.text, "interpreted", "fog", whole=True)])
 
     assert question.text == prompt
     assert operators(plan) == {"fog"}
-    assert not any(each.whole for each in unread_of("sepia and snow"))
+    assert gist_asked_of("sepia and snow") == ()
 
 
 @given(st.text(max_size=300))

@@ -47,14 +47,17 @@ def compile_prompt(prompt: str, *, references: int = 0, interpretations: Iterabl
 
 
 def unread_of(prompt: str, *, references: int = 0) -> tuple[Unread, ...]:
-    """What an interpreter may be asked about: the clauses of a prompt that are refused, and by no rule, and all of it
-    where rules leave the gist open. As `compile_prompt`.
-    """
+    """The clauses of a prompt that an interpreter may be asked about: refused, and by no rule. As `compile_prompt`."""
+    text = clean(prompt)
+    return interpreted.unread(_readings(text, references) or (), text)
+
+
+def gist_asked_of(prompt: str, *, references: int = 0) -> tuple[Unread, ...]:
+    """All of a prompt as a question, where something of it is refused and rules leave its gist open."""
     text = clean(prompt)
     readings = _readings(text, references) or ()
-    asked = interpreted.unread(readings, text)
     plan = _by_clauses(readings, text)
-    return (*asked, *whole.unread(readings, plan, text)) if readings and plan.refused else asked
+    return whole.unread(readings, plan, text) if readings and plan.refused else ()
 
 
 def explain(plan: Plan) -> list[str]:

@@ -34,20 +34,18 @@ def interpret(request: EditRequest, aids: Aids) -> dict[str, Any]:
     words = (request.prompt_text or "").strip()
     if not words or (aids.chat is None and aids.sentence_model is None):
         return {}
-    from refilm.engines.effects.compiler import unread_of
+    from refilm.engines.effects.compiler import gist_asked_of, unread_of
     from refilm.engines.effects.interpreters import chat
 
     unread = unread_of(words, references=len(request.references))
-    if not unread:
-        return {}
+    gist = gist_asked_of(words, references=len(request.references))
     asked: list[Callable[[], list[Interpretation]]] = []
-    parts = tuple(question for question in unread if not question.whole)
-    if aids.chat is not None and parts:
+    if aids.chat is not None and unread:
         lent, count = aids.chat, len(request.references)
-        asked.append(lambda: chat.ask(lent, words, parts, references=count, poll=aids.poll))
-    if aids.sentence_model is not None:
+        asked.append(lambda: chat.ask(lent, words, unread, references=count, poll=aids.poll))
+    if aids.sentence_model is not None and (unread or gist):
         folder = aids.sentence_model
-        asked.append(lambda: _likenesses(folder).interpret(unread))
+        asked.append(lambda: _likenesses(folder).interpret((*unread, *gist)))
     return _first_answer(asked) if asked else {}
 
 

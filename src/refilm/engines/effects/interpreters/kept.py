@@ -21,6 +21,8 @@ from numpy.typing import NDArray
 Arrays = Mapping[str, NDArray[Any]]
 
 _CHUNK = 1 << 20
+#: What the model's own files are: readable by every account that serves with it.
+_READABLE = 0o644
 
 
 def digest(files: Iterable[Path], texts: Iterable[str]) -> str:
@@ -53,6 +55,7 @@ def _write(file: Path, arrays: Arrays) -> None:
     try:
         with os.fdopen(handle, "wb") as opened:
             np.savez(opened, allow_pickle=False, **arrays)
+        Path(name).chmod(_READABLE)
         Path(name).replace(file)
     except OSError:
         Path(name).unlink(missing_ok=True)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -32,7 +32,7 @@ CLEAR_SCORE = 0.25
 CLEAR_LEAD = 0.1
 #: By how much an operator must lead for a whole prompt to be about it, what a hint of weight 1 adds to its score, and
 #: the most that hints add.
-GIST_LEAD = 0.06
+GIST_LEAD = 0.1
 _HINT, _MOST_HINTS = 0.08, 6.0
 #: How sure the words' own gist must be where it agrees: a look is named, perhaps as a thing ("a tape on the table").
 LEAST_CERTAINTY = 0.25
@@ -128,9 +128,9 @@ class Likeness:
         if hinted is not None and _family(hinted.look) == name:
             if hinted.certainty < LEAST_CERTAINTY:
                 return None
-            return _interpretation(text, hinted.look)
+            return replace(_interpretation(text, hinted.look), whole=True)
         alike = {look for look in self.looks if look and _family(look) == name}
-        return _interpretation(text, self._nearest(vector, alike)) if alike else None
+        return replace(_interpretation(text, self._nearest(vector, alike)), whole=True) if alike else None
 
     def _hints(self, gist: Gist | None) -> NDArray[np.float64]:
         """What the words of a prompt hint at, for each operator."""

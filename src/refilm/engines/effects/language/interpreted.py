@@ -45,24 +45,25 @@ class Interpretation:
     """What somebody takes unread words to mean: a look of the lexicon, or operators with parameters.
 
     text: the words, as in `Unread.texts`, or a sentence.  note: who says so and how, for the record; begins with
-    "interpreted as".
+    "interpreted as".  whole: it is the gist of all of a prompt, and says nothing of a clause.
     """
 
     text: str
     note: str
     look: str = ""
     steps: tuple[tuple[str, Mapping[str, Value]], ...] = ()
+    whole: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """As JSON values."""
         steps = [{"operator": operator, "parameters": dict(parameters)} for operator, parameters in self.steps]
-        return {"text": self.text, "note": self.note, "look": self.look, "steps": steps}
+        return {"text": self.text, "note": self.note, "look": self.look, "steps": steps, "whole": self.whole}
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Self:
         """The inverse of `to_json`."""
         steps = tuple((step["operator"], step["parameters"]) for step in values["steps"])
-        return cls(values["text"], values["note"], values["look"], steps)
+        return cls(values["text"], values["note"], values["look"], steps, bool(values.get("whole")))
 
 
 def unread(readings: Sequence[Reading], text: str) -> tuple[Unread, ...]:
@@ -76,7 +77,8 @@ def interpret(
     """The readings, the unread ones as `given` interprets them. Of two interpretations of a text the first counts."""
     known: dict[str, Interpretation] = {}
     for each in given:
-        known.setdefault(each.text, each)
+        if not each.whole:
+            known.setdefault(each.text, each)
     return tuple(
         reading
         for sentence in _sentences(readings)

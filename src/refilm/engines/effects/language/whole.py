@@ -50,7 +50,7 @@ def meant(
         return Wish(look, prompt, note=f"interpreted as: take the {taken} of the reference picture, nothing else of it")
     if not _is_open(readings, plan, text):
         return None
-    said = next((each for each in given if each.text == prompt), None)
+    said = next((each for each in given if each.whole and each.text == prompt), None)
     if said is not None and said.steps:
         ingredients = tuple(Ingredient(operator, parameters=parameters) for operator, parameters in said.steps)
         return Wish("", prompt, note=said.note, ingredients=ingredients)
