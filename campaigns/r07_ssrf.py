@@ -35,7 +35,7 @@ import httpx2
 from https_source import HttpsSource
 
 from refilm.assets.fetch import Fetcher, FetchLimits, FetchRefused
-from refilm.bootstrap import build
+from refilm.bootstrap.process import build
 from refilm.config import Settings
 from refilm.domain.uri import AssetKind, parse_https_url
 from refilm.errors import Unavailable
