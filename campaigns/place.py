@@ -5,6 +5,7 @@ Talks to Refilm as an operator does: commands, environment, signals. Knows nothi
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import signal
@@ -25,12 +26,23 @@ ENVIRONMENT = ROOT / ".cache" / "campaign"
 
 
 def campaign_python() -> Path:
-    """The interpreter of an environment that sees everything of ours, and the campaign engine on top."""
+    """The interpreter of an environment that sees everything of ours, and the campaign engine on top.
+
+    Runs that start side by side make it once.
+    """
     python = ENVIRONMENT / "bin" / "python"
     engine = ROOT / "campaigns" / "engine"
+    ENVIRONMENT.parent.mkdir(exist_ok=True)
+    with ENVIRONMENT.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        _make(python, engine)
+    return python
+
+
+def _make(python: Path, engine: Path) -> None:
     stamp, content = ENVIRONMENT / ".made", _content(engine)
     if stamp.exists() and stamp.read_text() == content:
-        return python
+        return
     shutil.rmtree(ENVIRONMENT, ignore_errors=True)
     uv = Path(sys.executable).with_name("uv")
     subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, ENVIRONMENT], check=True, timeout=240)
@@ -39,7 +51,6 @@ def campaign_python() -> Path:
     (site_packages,) = ENVIRONMENT.glob("lib/python*/site-packages")
     (site_packages / "ours.pth").write_text(f"import site; site.addsitedir({sysconfig.get_path('purelib')!r})\n")
     stamp.write_text(content)
-    return python
 
 
 def _content(engine: Path) -> str:
@@ -52,7 +63,8 @@ class Host(ServerProcess):
 
     def __init__(self, data: Path, settings: Mapping[str, str], arguments: tuple[str, ...] = ()) -> None:
         """arguments: what stands behind `refilm`, for another command than `serve`."""
-        super().__init__(data, settings, refilm=(campaign_python(), "-m", "refilm"))
+        # Locked children take longer to start; what these runs try is not the lock.
+        super().__init__(data, {"REFILM_SANDBOX": "off", **settings}, refilm=(campaign_python(), "-m", "refilm"))
         self._arguments = arguments
 
     def command(self) -> list[str | Path]:

@@ -23,7 +23,6 @@ def test_a_lost_answer_makes_no_second_task(cuts: int, server: ServerProcess, ma
         sdk = RunwayML(api_key=key, base_url=proxy.url, max_retries=2)
 
         def create(number: int) -> str:
-            # A prompt that is refused at once: this is about the books, not about pictures.
             made = sdk.post(
                 "/v1/video_to_video",
                 body={"model": "gen4_aleph", "videoUri": uri, "promptText": f"add dragon number {number}"},
@@ -39,5 +38,5 @@ def test_a_lost_answer_makes_no_second_task(cuts: int, server: ServerProcess, ma
     assert proxy.cut == 16 * cuts
     assert len(set(ids)) == 16
     assert used == 16
-    for task_id in ids:
-        client.wait_for(task_id, "FAILED")
+    for task_id in ids:  # this is about the books, not about pictures
+        assert client.ask("DELETE", f"tasks/{task_id}").status_code == 204
