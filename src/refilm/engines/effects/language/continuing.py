@@ -95,11 +95,7 @@ def repeats(reading: Reading, heard: Sequence[Reading], lexicon: Lexicon) -> boo
     clause, before = reading.clause, heard[-1] if heard else reading
     if not reading.wishes or not before.wishes or before.wishes[-1].look not in _GRADING or reading.less:
         return False
-    if (
-        not clause.verbless
-        or not clause.has("more", "into")
-        or any(piece.kind not in _LOOSE for piece in clause.pieces)
-    ):
+    if not clause.has("more", "into") or any(piece.kind not in _LOOSE for piece in clause.pieces):
         return False
     grade = lexicon.looks[before.wishes[-1].look]
     turned = any(wish.less for wish in before.wishes)
