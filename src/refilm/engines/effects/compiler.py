@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from refilm.engines.effects import spans
-from refilm.engines.effects.language import interpreted, remarks, tempo, times, whole
+from refilm.engines.effects.language import interpreted, remarks, shares, tempo, times, whole
 from refilm.engines.effects.language.inscription import set_apart
 from refilm.engines.effects.language.interpreted import Interpretation, Unread
 from refilm.engines.effects.language.lexicon import lexicon
@@ -69,6 +69,7 @@ def explain(plan: Plan) -> list[str]:
 def _readings(text: str, references: int) -> tuple[Reading, ...] | None:
     """What each clause asks for, None where there are no words.  text: cleaned."""
     tokens = tempo.set_apart(times.set_apart(set_apart(tokenize(text), text), text), text)
+    tokens = shares.set_apart(tokens, text)
     if all(token.kind == "mark" for token in tokens):
         return None
     return remarks.settled(read(tokens, text, lexicon(), references=references), asking=True)

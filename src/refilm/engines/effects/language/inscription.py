@@ -89,7 +89,7 @@ def find(text: str) -> list[Quoted]:
         named, placed = told[around]
         if named or (placed and found and not _ENDS.search(bare, found[-1].end, start)):
             found.append(each)
-    return [each for each in found if each.words] or ([] if marked else list(_unmarked(text)))
+    return [each for each in found if each.words] or ([] if marked else list(_unmarked(text)) or _capitals(text))
 
 
 def _token(quoted: Quoted) -> Token:
@@ -125,6 +125,14 @@ def _unmarked(text: str) -> Iterator[Quoted]:
         start, words = match.start("words") + lead, words.strip()
         if words and not re.search(_JOINS, words, re.IGNORECASE):
             yield Quoted(start, start + len(words), words)
+
+
+def _capitals(text: str) -> list[Quoted]:
+    """Words in capitals behind a name of the text: "write SUMMER TOUR 2024 over the video"; none where all are."""
+    match = _shouted().search(text) if any(char.islower() for char in text) else None
+    if match is None or text[match.start() : match.start("words")].isupper():
+        return []
+    return [Quoted(*match.span("words"), match["words"])]
 
 
 def read_inscription(clause: Clause, lexicon: Lexicon) -> dict[str, Value] | str:
@@ -184,6 +192,14 @@ def _saying() -> re.Pattern[str]:
         rf"(?:{_names().pattern})(?:[^,.;\n，。；]*?(?:{said})\s*[:：]?|\s*[:：])(?P<words>[^,.;:\n，。；]+)",
         re.IGNORECASE,
     )
+
+
+@cache
+def _shouted() -> re.Pattern[str]:
+    """A name of the text, and right behind it words in capitals, with numbers between or after them."""
+    word = r"[A-Z\u00c0-\u00de][A-Z\u00c0-\u00de'&-]+"
+    names = rf"(?i:{_names().pattern})(?:\s+(?i:the|a|text|words?|title|caption|saying))*"
+    return re.compile(rf"(?:{names})\s+(?P<words>{word}(?:\s+(?:{word}|\d+|&))*)(?![\w.])")
 
 
 def _any_of(phrases: Iterator[str]) -> re.Pattern[str]:

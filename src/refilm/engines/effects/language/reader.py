@@ -6,13 +6,15 @@ nothing of its own. Knows nothing of operators (`settle`).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import replace
 
 from refilm.engines.effects.language.clauses import Clause, sentences, split
+from refilm.engines.effects.language.continuing import asked_in, complains, follows, is_listed, repeats
 from refilm.engines.effects.language.faults import finds_fault, finds_too_much, leans
 from refilm.engines.effects.language.lexicon import LANGUAGES, Lexicon
 from refilm.engines.effects.language.meaning import read_clause, read_constraint
+from refilm.engines.effects.language.naming import named
 from refilm.engines.effects.language.phrases import Piece, cover
 from refilm.engines.effects.language.remarks import as_remark
 from refilm.engines.effects.language.scopes import Scope, scopes
@@ -21,13 +23,15 @@ from refilm.engines.effects.language.wish import Reading
 
 #: What may stand for the colours that were named before it, and how these are called.
 _THEM, _COLOURS = {"them"}, {"colors", "colours", "tones", "hues"}
+_COMMAS = {",", "\u3001", "\uff0c"}
 _BREAKS = set(",.;!?\n\u3002\uff0c\u3001\uff1b\uff01\uff1f")
 
 
 def read(tokens: Sequence[Token], text: str, lexicon: Lexicon, *, references: int) -> tuple[Reading, ...]:
     """What each clause of a prompt asks for, in order."""
-    clauses = split(_pieces(tuple(tokens), lexicon), text)
+    clauses = [named(clause, text) for clause in split(_pieces(tuple(tokens), lexicon), text)]
     mention = next((token.plain for token in tokens if token.kind == "mention"), "")
+    asked = asked_in(clauses)
     readings: list[Reading] = []
     for sentence in sentences(clauses):
         nearby = {piece.value for position in sentence for piece in clauses[position].of("looks")}
@@ -39,11 +43,25 @@ def read(tokens: Sequence[Token], text: str, lexicon: Lexicon, *, references: in
             reading = read_clause(clause, lexicon, nearby=nearby, references=references, mention=mention, told=told)
             told = finds_fault(clause) or (told and leans(clause)) or finds_too_much(clause)
             reading = as_remark(reading, heard[-1] if heard else None)
-            if heard:
+            idle = _idle(reading, heard, asked, nearby, lexicon)
+            if idle:
+                reading = Reading(clause, note=f"{idle}: {clause.text}")
+            elif heard:
                 reading = _inherit(heard, reading, lexicon)
             heard.append(reading)
         readings += [_at_times(reading, scope, lexicon) for reading, scope in zip(_confine(heard), found, strict=True)]
     return tuple(readings)
+
+
+def _idle(reading: Reading, heard: Sequence[Reading], asked: Set[str], nearby: Set[str], lexicon: Lexicon) -> str:
+    """Why a clause asks for nothing of its own, "" where it may."""
+    if complains(reading.clause, asked):
+        return "taken as a remark"
+    if is_listed(reading, heard, nearby):
+        return "in the frame, which the look covers"
+    if follows(reading, heard, lexicon):
+        return "the sound follows the picture"
+    return "in the look already" if repeats(reading, heard, lexicon) else ""
 
 
 def _at_times(reading: Reading, scope: Scope, lexicon: Lexicon) -> Reading:
@@ -73,7 +91,7 @@ def _pieces(tokens: tuple[Token, ...], lexicon: Lexicon) -> tuple[Piece, ...]:
     if len(stretches) == 1:
         return whole[ranked[0]]
     pieces: list[Piece] = []
-    for stretch in stretches:
+    for stretch in _with_placings(stretches, lexicon):
         best: tuple[Piece, ...] = min((reading(stretch, name) for name in ranked), key=_strangeness)
         pieces += best
     return tuple(pieces)
@@ -115,6 +133,28 @@ def _stretches(tokens: Sequence[Token]) -> list[Sequence[Token]]:
             start = position + 1
     stretches.append(tokens[start:])
     return stretches
+
+
+def _with_placings(stretches: Sequence[Sequence[Token]], lexicon: Lexicon) -> list[Sequence[Token]]:
+    """The stretches, those that only say how text stands joined to the text: `write "A", large, in the middle`."""
+    joined: list[Sequence[Token]] = []
+    for stretch in stretches:
+        before = joined[-1] if joined else ()
+        quoted = next((token for token in before if token.kind == "quoted"), None)
+        if quoted and before[-1].plain in _COMMAS and _only_places(quoted, stretch, lexicon):
+            joined[-1] = (*before[:-1], *stretch)
+        else:
+            joined.append(stretch)
+    return joined
+
+
+def _only_places(quoted: Token, stretch: Sequence[Token], lexicon: Lexicon) -> bool:
+    """Whether every word of a stretch says how a text before it stands."""
+    for name in LANGUAGES:
+        told = {piece.kind for piece in cover((quoted, *stretch), lexicon.languages[name], exactly=False)[1:]}
+        if "placing" in told and told <= {"placing", "filler", "article", "stop"}:
+            return True
+    return False
 
 
 def _inherit(heard: list[Reading], reading: Reading, lexicon: Lexicon) -> Reading:

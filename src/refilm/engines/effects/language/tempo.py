@@ -21,7 +21,7 @@ from refilm.engines.effects.plan import Value
 FASTER, SLOWER, REVERSE = "faster", "slow_motion", "reverse"
 #: The topic that only names a clip's speed, and the one that says which speeds there are.
 PACE, TOO_FAR = "pace", "tempo"
-_COURSES = frozenset({"speed", "slow_motion", "reverse"})
+COURSES = frozenset({"speed", "slow_motion", "reverse"})
 #: What else may stand in such a clause.
 _ASIDE = frozenset({
     "filler", "whole", "make", "take", "article", "into", "particle", "states", "simile", "more", "less", "excess",
@@ -78,7 +78,7 @@ def read_courses(clause: Clause, lexicon: Lexicon) -> list[Course] | str | None:
     tempos = [piece for piece in clause.pieces if _is_tempo(piece, lexicon)]
     if clause.link == "start" and all(piece.kind == "multiple" for piece in clause.pieces):
         return _alone(float(clause.pieces[0].value))
-    if not tempos or any(piece not in tempos and piece.kind not in _ASIDE for piece in clause.pieces):
+    if not tempos or any(piece not in tempos and not _is_aside(piece, tempos) for piece in clause.pieces):
         return None
     courses = [Course(REVERSE, {}) for piece in tempos if piece.value == REVERSE][:1]
     rest = [piece for piece in tempos if piece.value != REVERSE]
@@ -100,7 +100,13 @@ def _alone(speed: float) -> list[Course] | str:
 def _is_tempo(piece: Piece, lexicon: Lexicon) -> bool:
     if piece.kind == "topics":
         return bool(piece.value == PACE)
-    return piece.kind == "looks" and all(step.operator in _COURSES for step in lexicon.looks[piece.value].steps)
+    return piece.kind == "looks" and all(step.operator in COURSES for step in lexicon.looks[piece.value].steps)
+
+
+def _is_aside(piece: Piece, tempos: Sequence[Piece]) -> bool:
+    """Whether a piece says nothing beside a course, or only what follows from it: "reverse it, sound included"."""
+    owners = piece.value if piece.kind == "companion" else piece.beside
+    return piece.kind in _ASIDE or any(tempo.value in owners for tempo in tempos)
 
 
 def _repeats(tempos: Sequence[Piece], lexicon: Lexicon) -> bool:
