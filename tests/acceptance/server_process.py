@@ -24,6 +24,9 @@ REFILM = Path(sys.executable).with_name("refilm")
 #: How long a server may take to become ready, in seconds: generous, because two cores may be busy with other things.
 PATIENCE = 60.0
 
+#: For servers that are started again and again for what has nothing to do with locks: their children start in a moment.
+UNLOCKED = {"REFILM_SANDBOX": "off"}
+
 
 class ServerProcess:
     """A server on a free port of 127.0.0.1 over the data directory `data`; a context manager."""

@@ -10,7 +10,7 @@ import httpx2
 import pytest
 from api_client import ApiClient
 from material import one_second
-from server_process import PATIENCE, ServerProcess
+from server_process import PATIENCE, UNLOCKED, ServerProcess
 
 from refilm.testing import make_clip
 
@@ -28,7 +28,7 @@ class Busy:
     """A server that is in the middle of an edit."""
 
     def __init__(self, data: Path, clip: Path, grace_seconds: float) -> None:
-        self.server = ServerProcess(data, {"REFILM_GRACE_SECONDS": str(grace_seconds)}).start()
+        self.server = ServerProcess(data, {**UNLOCKED, "REFILM_GRACE_SECONDS": str(grace_seconds)}).start()
         self.client = ApiClient(self.server.url, self.server.new_key("drain"))
         self.uri = self.client.upload(clip)
         self.task = self.client.create(self.uri, SLOW)

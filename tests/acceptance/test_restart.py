@@ -10,7 +10,7 @@ import pytest
 from api_client import ApiClient
 from material import Material, one_second
 from outputs import download, look_at
-from server_process import ServerProcess
+from server_process import UNLOCKED, ServerProcess
 
 from refilm.testing import make_clip
 
@@ -38,7 +38,7 @@ def test_an_edit_survives_the_end_of_its_server(
 
     No process of the ended server goes on working.
     """
-    server = ServerProcess(tmp_path / "data", {**database, "REFILM_GRACE_SECONDS": "0"})
+    server = ServerProcess(tmp_path / "data", {**UNLOCKED, **database, "REFILM_GRACE_SECONDS": "0"})
     with server:
         client = ApiClient(server.url, server.new_key("restart"))
         task_id = client.create(client.upload(medium), SLOW)
@@ -65,7 +65,7 @@ def test_an_answered_create_survives_an_immediate_kill(
     material: Material, database: dict[str, str], tmp_path: Path
 ) -> None:
     """A create that was answered is there after SIGKILL and runs to its end; a fresh id can be polled at once."""
-    server = ServerProcess(tmp_path / "data", database)
+    server = ServerProcess(tmp_path / "data", {**UNLOCKED, **database})
     with server:
         client = ApiClient(server.url, server.new_key("restart"))
         uri = client.upload(material.clip)

@@ -17,7 +17,7 @@ import pytest
 from api_client import ApiClient
 from material import one_second
 from outputs import download, look_at
-from server_process import PATIENCE, ServerProcess
+from server_process import PATIENCE, UNLOCKED, ServerProcess
 from worker_process import WorkerProcess
 
 from refilm.testing import make_clip
@@ -49,6 +49,7 @@ class Site:
     def settings(self) -> dict[str, str]:
         """Of every host."""
         return {
+            **UNLOCKED,
             "REFILM_DATABASE_URL": self.database_url,
             "REFILM_ASSETS_URL": (self.folder / "assets").as_uri(),
             "REFILM_BEAT_SECONDS": str(BEAT_SECONDS),
