@@ -17,9 +17,9 @@ $(STAMP): pyproject.toml uv.lock
 demo: $(STAMP)  ## edit a real clip through Runway's own SDK; writes demo/
 	$(RUN)/refilm demo --output demo
 
-# Tests wait for servers and leases more than they compute: three at a time suit two cores.
+# Tests wait for servers and leases more than they compute: three at a time suit two cores. Slow files come first.
 test: $(STAMP)  ## the whole test-suite
-	$(RUN)/python -m pytest --numprocesses 3 --dist loadfile
+	$(RUN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
 check: $(STAMP)  ## ruff, mypy --strict, import contracts
 	$(RUN)/ruff check .
