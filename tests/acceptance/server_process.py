@@ -5,7 +5,9 @@ Talks to it as a stranger would: the command line, the environment, HTTP. Import
 
 from __future__ import annotations
 
+import contextlib
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -23,6 +25,9 @@ REFILM = Path(sys.executable).with_name("refilm")
 
 #: How long a server may take to become ready, in seconds: generous, because two cores may be busy with other things.
 PATIENCE = 60.0
+
+#: Below what systems give out by themselves; so many for each process of a test run.
+PORTS, PORTS_EACH = range(10_000, 32_000), 2_000
 
 #: For servers that are started again and again for what has nothing to do with locks: their children start in a moment.
 UNLOCKED = {"REFILM_SANDBOX": "off"}
@@ -147,8 +152,16 @@ def environment(settings: Mapping[str, str]) -> dict[str, str]:
 
 
 def free_port() -> int:
-    """A port of 127.0.0.1 that nobody listens on at this moment."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
+    """A port of 127.0.0.1 that nobody listens on, and that no other process of the same test run is given.
+
+    A server that is started again wants its port again. Those that the system gives out at random could be somebody
+    else's by then, so these lie below them, in a range for each process of the run.
+    """
+    process = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    ports = [PORTS.start + process * PORTS_EACH + number for number in range(PORTS_EACH)]
+    random.shuffle(ports)
+    for port in ports:
+        with socket.socket() as listener, contextlib.suppress(OSError):
+            listener.bind(("127.0.0.1", port))
+            return port
+    raise RuntimeError("no port is free")
