@@ -283,17 +283,7 @@ def assemble(
         interpret=interpret_with(registry, aids),
         room=room,
     )
-    fleet = Fleet(
-        store,
-        queue,
-        queue.executor_id,
-        [Worker(queue.executor_id, pool, slots, queue.contract, __version__) for pool, slots in queue.pools.items()],
-        Rhythm(settings.beat_seconds, settings.dead_seconds),
-        contract=queue.contract,
-        pool_of=find_pool,
-        wake=admission.wake,
-        clock=time.monotonic,
-    )
+    fleet = fleet_of(settings, store, queue, find_pool, admission)
     sweeper = Sweeper(store, assets, queue.forget, keep_rules(settings), now)
     return Process(
         settings,
@@ -311,6 +301,23 @@ def assemble(
         signer,
         lock,
         lent,
+    )
+
+
+def fleet_of(
+    settings: Settings, store: Store, queue: Queue, find_pool: Callable[[str], str], admission: Admission
+) -> Fleet:
+    """This process among those on the same database, with a row for each pool that it works for."""
+    return Fleet(
+        store,
+        queue,
+        queue.executor_id,
+        [Worker(queue.executor_id, pool, slots, queue.contract, __version__) for pool, slots in queue.pools.items()],
+        Rhythm(settings.beat_seconds, settings.dead_seconds),
+        contract=queue.contract,
+        pool_of=find_pool,
+        wake=admission.wake,
+        clock=time.monotonic,
     )
 
 
