@@ -9,7 +9,8 @@ first    seconds from handing a task to the runner, with a spare ready, until th
          its first edited frame is with the encoder. Goal for the decoded one: 0.1.
 cancel   seconds from the answer that a task is not wanted any more until its child, in the middle of the edit, is dead
          and buried. Goal: 0.1. (The question is asked twice a second; that wait is not in it.)
-spare    seconds of processor time to make a child, and its share of memory (PSS) while it waits. No goal.
+spare    seconds of processor time to make a child, by itself and from a fork server, and the forked one's share of
+         memory (PSS) while it waits, beside the fork server's. No goal.
 
 The best of some tries: a busy machine only adds. `bench/effects.py` prints this table, too.
 """
@@ -62,18 +63,24 @@ def locked_and_free(clip: Path, rounds: int) -> tuple[list[dict[str, float]], li
     return found
 
 
-def with_spare(clip: Path) -> dict[str, float]:
-    """What an edit by a waiting child tells; `spare` and `megabytes` are what the child took until then."""
+def with_spare(clip: Path, *, forked: bool) -> dict[str, float]:
+    """What an edit by a waiting child tells.
+
+    `spare` and `megabytes` are what the child took until then; `server` the megabytes of what it was forked from.
+    """
     from refilm.runner.process import Runner
 
-    runner = Runner(command=TIMED_CHILD, spares={ENGINE: 1})
+    runner = Runner(command=TIMED_CHILD, forkserver=(*TIMED_CHILD, "server") if forked else None, spares={ENGINE: 1})
     runner.start()
     try:
         while not runner.spares()[ENGINE]:
             time.sleep(0.05)
-        (spare,) = (each for each in psutil.Process().children() if TIMED_CHILD[-1] in each.cmdline())
+        *above, spare = (
+            each for each in psutil.Process().children(recursive=True) if TIMED_CHILD[-1] in each.cmdline()
+        )
         used = spare.cpu_times()
         costs = {"spare": used.user + used.system, "megabytes": megabytes_of(spare)}
+        costs |= {"server": megabytes_of(above[0])} if above else {}
         return {**costs, **edited(runner, clip)}
     finally:
         runner.close()
@@ -110,7 +117,8 @@ def print_lock(clip: Path, *, quick: bool) -> None:
     """The table."""
     rounds = 2 if quick else 6
     locked, free = locked_and_free(clip, rounds)
-    spared = [with_spare(clip) for _ in range(rounds)]
+    spared = [with_spare(clip, forked=True) for _ in range(rounds)]
+    alone = [with_spare(clip, forked=False) for _ in range(2)]
     first, edits = (min(told[key] - told["asked"] for told in spared) for key in ("decoded", "edited"))
     wall, cpu = (min(each[key] for each in locked) / min(each[key] for each in free) for key in ("wall", "cpu"))
     lock = 1000 * min(each["lock"] for each in locked)
@@ -122,8 +130,15 @@ def print_lock(clip: Path, *, quick: bool) -> None:
     print(f"first decoded      {first:>8.3f} s   goal {FIRST:g}: {limits.verdict(first < FIRST)}")
     print(f"first edited       {edits:>8.3f} s")
     print(f"cancel to buried   {cancel:>8.3f} s   goal {CANCEL:g}: {limits.verdict(cancel < CANCEL)}")
-    print(f"spare, processor   {min(told['spare'] for told in spared):>8.2f} s")
-    print(f"spare, memory      {min(told['megabytes'] for told in spared):>8.0f} MB", flush=True)
+    made, forked = (min(told["spare"] for told in each) for each in (alone, spared))
+    print(f"spare, processor   {made:>8.2f} s   by itself, {forked:.2f} s forked")
+    lone, shared, server = (
+        min(told[key] for told in each)
+        for each, key in ((alone, "megabytes"), (spared, "megabytes"), (spared, "server"))
+    )
+    print(
+        f"spare, memory      {lone:>8.0f} MB  by itself, {shared:.0f} MB forked from one of {server:.0f} MB", flush=True
+    )
 
 
 def main() -> None:

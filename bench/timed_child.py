@@ -1,11 +1,12 @@
 """A child of `refilm.runner` that tells when things happened in it: for `lock.py`.
 
-Run as a file, in the place of `refilm.runner.child`, whose protocol and lock it keeps. Its engine is `effects`, which
-it loads whole before the clock starts, locked or not. Moments are seconds of the clock that all processes share.
+Run as a file, in the place of `refilm.runner.child`, whose protocol and lock it keeps; with the word "server" in that
+of `refilm.runner.forkserver`. Its engine is `effects`, which it loads whole before the clock starts, locked or not. Moments are seconds of the clock that all processes share.
 """
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -16,7 +17,7 @@ from refilm.engines.base import Inputs, OnEvent, Outcome, Progress
 from refilm.engines.effects.engine import EffectsEngine
 from refilm.engines.registry import Registry
 from refilm.media.read import FrameReader
-from refilm.runner import child
+from refilm.runner import child, forkserver
 from refilm.runner.lockdown import Controls, Rlimits, lock
 
 
@@ -68,4 +69,4 @@ if __name__ == "__main__":
     engine = Timed()
     Registry.get = lambda self, name: engine  # type: ignore[method-assign, assignment, return-value]
     child.lock = engine.lock  # type: ignore[assignment]
-    child.main()
+    forkserver.main() if "server" in sys.argv else child.main()

@@ -235,9 +235,9 @@ class Settings(BaseSettings):
         ge=0,
         le=64,
         description=(
-            "Child processes kept ready for edits of each engine, about 150 MB each, at most one for each worker, and "
-            "one for probes; 0: each job waits for its own, about 2 s; unset: one for every two processor cores, so on "
-            "2 cores one."
+            "Child processes kept ready for edits of each engine, at most one for each worker, and one for probes; about "
+            "80 MB each, and 160 MB for the process that they are forked from; 0: nothing is kept, and each job waits "
+            "2 s for a child of its own; unset: one for every two processor cores, so on 2 cores one."
         ),
     )
     edit_memory_bytes: int = Field(
@@ -415,7 +415,7 @@ class Settings(BaseSettings):
     def spares_for(self, slots: int) -> int:
         """How many children to keep ready for an engine of which so many edits may run at once.
 
-        An edit keeps two cores busy, and making a child takes 1 s of one of them: more could not be made in time.
+        An edit keeps two cores busy, and a child is made in a tenth of a second: more would only wait.
         """
         most = max(1, (os.cpu_count() or 1) // 2) if self.spares is None else self.spares
         return min(slots, most)

@@ -15,6 +15,8 @@ from server_process import PATIENCE, ServerProcess
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux locks children in full")
 
+#: How processes that others are forked from are started.
+FORKSERVER = ("-m", "refilm.runner.forkserver")
 #: Parts of the names of libraries that decode pictures, films and sound.
 DECODERS = ("libavcodec", "libavformat", "libswscale", "_imaging", "cv2")
 
@@ -44,17 +46,33 @@ def until(found: Callable[[], object]) -> None:
         time.sleep(0.05)
 
 
+def at_work_or_waiting(keeper: ServerProcess) -> list[psutil.Process]:
+    """The server's processes that hear of clips: all but the two that these are forked from."""
+    *_, module = FORKSERVER
+    mine = [child for child in keeper.children() if child.ppid() == keeper.pid and child.cmdline()[-1] == module]
+    return [child for child in keeper.children() if child not in mine]
+
+
+def all_locked(keeper: ServerProcess, count: int) -> bool:
+    """Whether so many processes hear of clips, each of them locked."""
+    try:
+        found = at_work_or_waiting(keeper)
+    except psutil.NoSuchProcess:  # one ended while we looked
+        return False
+    return len(found) == count and all(is_locked(child) for child in found)
+
+
 def test_a_servers_children_are_locked_before_there_is_work(keeper: ServerProcess, material: Material) -> None:
     """Children wait, locked; an edit begins in one of them; and the server itself never loads a decoder."""
     client = ApiClient(keeper.url, keeper.new_key("locked"))
     uri = client.upload(material.long_clip)  # which is probed
-    until(lambda: len(keeper.children()) == 2 and all(is_locked(child) for child in keeper.children()))
-    waiting = {child.pid for child in keeper.children()}
+    until(lambda: all_locked(keeper, 2))
+    waiting = {child.pid for child in at_work_or_waiting(keeper)}
 
     task_id = client.create(uri, "Turn it into a watercolour painting")
     until(lambda: client.task(task_id).get("progress"))
     at_work = {child.pid for child in keeper.children()} & waiting
-    until(lambda: len(keeper.children()) == 3 and all(is_locked(child) for child in keeper.children()))
+    until(lambda: all_locked(keeper, 3))
 
     maps = Path(f"/proc/{keeper.pid}/maps").read_text()
     assert client.ask("DELETE", f"tasks/{task_id}").status_code == 204

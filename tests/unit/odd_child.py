@@ -1,6 +1,7 @@
 """A child process whose engine does what the prompt says, well or badly: for tests of what surrounds engines.
 
-Run as a file, in the place of `refilm.runner.child`, whose protocol and limits it keeps.
+Run as a file, in the place of `refilm.runner.child`, whose protocol and limits it keeps; with the word "server" in that
+of `refilm.runner.forkserver`.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from refilm.domain.edit import Model
 from refilm.engines.base import Capabilities, Outcome, Progress
 from refilm.engines.registry import Registry
 from refilm.errors import InvalidAsset, StorageFull, UnsupportedEdit
-from refilm.runner import child
+from refilm.runner import child, forkserver
 
 
 def copy(inputs, output, on_event) -> Outcome:
@@ -61,7 +62,7 @@ class OddEngine:
         if word == "copy":
             return copy(inputs, output, on_event)
         if word == "slowly":
-            output.write(b"half a clip")
+            output.write(f"half a clip of {os.getpid()}".encode())
             work_for_ever(on_event)
         if word == "silently":
             time.sleep(600)
@@ -97,4 +98,4 @@ class OddEngine:
 
 if __name__ == "__main__":
     Registry.get = lambda self, name: OddEngine()  # type: ignore[method-assign, assignment, return-value]
-    child.main()
+    forkserver.main() if sys.argv[1:] == ["server"] else child.main()

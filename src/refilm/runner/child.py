@@ -12,8 +12,8 @@ import json
 import os
 import socket
 import traceback
-from collections.abc import Mapping
-from typing import Any, BinaryIO
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, BinaryIO, NoReturn
 
 from refilm.domain.clip import ClipInfo
 from refilm.domain.edit import EditRequest
@@ -42,12 +42,20 @@ class Channel:
             os._exit(0)  # the parent went away, or needs no job done
         return json.loads(data), descriptors
 
-    def send(self, message: Mapping[str, Any]) -> None:
+    def send(self, message: Mapping[str, Any], descriptors: Sequence[int] = ()) -> None:
         """Tell the parent something. A parent that is gone ends this process."""
+        line = json.dumps(message).encode() + b"\n"
         try:
-            self._connection.sendall(json.dumps(message).encode() + b"\n")
+            if descriptors:
+                socket.send_fds(self._connection, [line], list(descriptors))
+            else:
+                self._connection.sendall(line)
         except OSError:
             os._exit(1)
+
+    def close(self) -> None:
+        """Let go of this end."""
+        self._connection.close()
 
 
 def take_socket() -> socket.socket:
@@ -64,24 +72,49 @@ def prepare(setup: Mapping[str, Any]) -> tuple[Engine | None, Controls]:
     Without a lock nothing is loaded ahead: what an edit does not need, it then need not wait for.
     """
     os.nice(setup["nice"])
-    engine = Registry().get(setup["engine"]) if setup["engine"] else None
+    engine = engine_of(setup)
+    if setup["sandbox"] != Sandbox.OFF:
+        warm(engine)
+    return engine, locked(setup)
+
+
+def engine_of(setup: Mapping[str, Any]) -> Engine | None:
+    """The engine that jobs are for; None for probes."""
+    return Registry().get(setup["engine"]) if setup["engine"] else None
+
+
+def locked(setup: Mapping[str, Any]) -> Controls:
+    """Lock this process as far as it is told to; returns what holds."""
     if setup["sandbox"] == Sandbox.OFF:
         limit_files(setup["file_bytes"])
-        return engine, Controls()
-    warm(engine)
-    return engine, lock(Rlimits(setup["file_bytes"], setup["memory_bytes"], setup["cpu_seconds"]))
+        return Controls()
+    return lock(Rlimits(setup["file_bytes"], setup["memory_bytes"], setup["cpu_seconds"]))
 
 
 def warm(engine: object) -> None:
     """Load every module, table and kernel that a job may use: files cannot be opened afterwards."""
+    load(engine)
+    rehearse()
+
+
+def load(engine: object) -> None:
+    """The part of `warm` in which no media library starts a thread."""
+    from refilm.media import rehearsal  # noqa: F401 - is needed soon
     from refilm.media.preload import preload
-    from refilm.media.rehearsal import rehearse
 
     preload()
-    rehearse()
     if isinstance(engine, Warming):
         engine.warm()
     "".join(traceback.format_exception(ValueError("so that a real one can be told")))
+    gc.collect()
+    gc.freeze()
+
+
+def rehearse() -> None:
+    """The other part: whatever media libraries load at their first use. For the process that does the job."""
+    from refilm.media.rehearsal import rehearse
+
+    rehearse()
     gc.collect()
     gc.freeze()
 
@@ -140,10 +173,11 @@ def work(engine: Engine | None, channel: Channel) -> dict[str, Any]:
     return edit(engine, job, files, channel) if engine else probe(files)
 
 
-def main() -> None:
-    """Do one job and exit without ceremony: exit handlers of media libraries are not worth waiting for."""
-    die_with_parent()
-    channel = Channel(take_socket())
+def serve(channel: Channel, prepare: Callable[[Mapping[str, Any]], tuple[Engine | None, Controls]]) -> NoReturn:
+    """Do one job and exit without ceremony: exit handlers of media libraries are not worth waiting for.
+
+    prepare: from what the parent says at once, the engine and what is locked.
+    """
     setup, _ = channel.receive()
     if os.getppid() != setup["parent"]:
         os._exit(1)  # it died before the kernel knew to tell
@@ -156,6 +190,12 @@ def main() -> None:
         os._exit(2)
     channel.send({"done": done})
     os._exit(0)
+
+
+def main() -> None:
+    """Be a child that was started by a command."""
+    die_with_parent()
+    serve(Channel(take_socket()), prepare)
 
 
 if __name__ == "__main__":

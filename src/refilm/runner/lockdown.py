@@ -117,7 +117,7 @@ def lock(limits: Rlimits) -> Controls:
     """
     if sys.platform != "linux":
         return Controls(limits=_limit(limits))
-    if (threads := len(list(Path("/proc/self/task").iterdir()))) != 1:
+    if (threads := thread_count()) != 1:
         raise RuntimeError(f"{threads - 1} threads are left over from the warm-up, and a lock would not bind them")
     return Controls(
         limits=_limit(limits),
@@ -126,6 +126,11 @@ def lock(limits: Rlimits) -> Controls:
         landlock=_restrict_files(),
         seccomp=_install_filter(),
     )
+
+
+def thread_count() -> int:
+    """How many threads this process has, also those that Python does not know. Linux only."""
+    return len(list(Path("/proc/self/task").iterdir()))
 
 
 def die_with_parent() -> None:

@@ -5,8 +5,10 @@ Only a `done` line and a clean exit count as success. Knows nothing of tasks; bl
 
 from __future__ import annotations
 
+import logging
 import math
 import sys
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, BinaryIO
@@ -25,11 +27,15 @@ from refilm.errors import (
     Unavailable,
     UnsupportedEdit,
 )
+from refilm.runner.forks import ForkServer, can_fork
 from refilm.runner.lockdown import Controls, Sandbox, usual_sandbox
 from refilm.runner.spares import Spares
-from refilm.runner.spawn import Child, OnTick, garbled, go_on
+from refilm.runner.spawn import Child, OnTick, garbled, go_on, spawning
+
+logger = logging.getLogger(__name__)
 
 COMMAND = (sys.executable, "-I", "-m", "refilm.runner.child")
+FORKSERVER = (sys.executable, "-I", "-m", "refilm.runner.forkserver")
 PROBE_SECONDS = 30.0
 #: How long a child may take to load everything: 2 s, but ten times that where no kernel was ever compiled, and several
 #: times that again on a machine that has other things to do.
@@ -61,31 +67,44 @@ class Runner:
         self,
         limits: Limits | None = None,
         *,
-        command: Sequence[str] = COMMAND,
+        command: Sequence[str] | None = None,
+        forkserver: Sequence[str] | None = None,
         sandbox: Sandbox | None = None,
         spares: Mapping[str | None, int] | None = None,
     ) -> None:
-        """command: what to start as the child; it speaks as `refilm.runner.child` does.
+        """command, forkserver: what to start as a child and as its fork server, instead of our own; they speak as
+        `refilm.runner.child` and `refilm.runner.forkserver` do. A command alone has no fork server.
 
         sandbox: None for what is usual on this system.  spares: how many children to keep ready, from `start` to
         `close`, for edits of each engine, and under None for probes. Whatever has none waits for a fresh one.
         """
         self._limits = limits or Limits()
-        self._command = tuple(command)
         self._sandbox = usual_sandbox() if sandbox is None else sandbox
-        self._spares = Spares(self._ready, spares or {})
+        self._command = tuple(command or COMMAND)
+        # Children that need not be locked load no more than they need: there is little to share.
+        usual = FORKSERVER if command is None and self._sandbox is not Sandbox.OFF else None
+        self._forkserver = (forkserver or usual) if can_fork() else None
+        self._servers: dict[str | None, ForkServer] = {}
+        self._change = threading.Lock()
+        self._spares = Spares(self._spare, spares or {})
 
     def start(self) -> None:
         """Begin to keep spares. To be called where they live long enough to pay; jobs can be run without it."""
         self._spares.start()
 
     def close(self) -> None:
-        """End the spares."""
+        """End the spares, and what they were forked from."""
         self._spares.close()
+        for engine, server in list(self._servers.items()):
+            self._forget(engine, server)
 
     def spares(self) -> dict[str | None, int]:
         """How many children wait for a job, by engine; None for probes."""
         return self._spares.counts()
+
+    def forks(self, engine: str | None) -> bool:
+        """Whether children for an engine, None for probes, are forked by now instead of started."""
+        return engine in self._servers
 
     def controls(self) -> Controls:
         """What holds in a child, found out by starting one. Raises Unavailable where that is too little."""
@@ -152,6 +171,25 @@ class Runner:
                 return done
             raise failure_from(last, status, child.last_words())
 
+    def _spare(self, engine: str | None, on_tick: OnTick) -> Child:
+        """As `_ready`, for the thread that keeps spares: it also sees to it that they can be forked."""
+        server = self._servers.get(engine)
+        if server is not None and not server.is_alive():
+            self._forget(engine, server)
+        if self._forkserver is not None and engine not in self._servers:
+            self._servers[engine] = self._loaded(self._forkserver, engine, on_tick)
+        return self._ready(engine, on_tick)
+
+    def _loaded(self, command: Sequence[str], engine: str | None, on_tick: OnTick) -> ForkServer:
+        """A fork server that has loaded what its children will need."""
+        server = ForkServer(command, {"engine": engine})
+        try:
+            first_word(server.process, on_tick)
+        except BaseException:
+            server.close()
+            raise
+        return server
+
     def _ready(self, engine: str | None, on_tick: OnTick) -> Child:
         """A fresh child that has loaded what it needs and is locked as it must be."""
         child = self._start(engine)
@@ -172,20 +210,35 @@ class Runner:
             "memory_bytes": limits.memory_bytes,
             "cpu_seconds": limits.cpu_seconds,
         }
-        return Child(self._command, setup)
+        if (server := self._servers.get(engine)) is not None:
+            try:
+                return Child(server.fork, setup)
+            except EngineCrash as error:
+                logger.warning("a child could not be forked: %s", error.__notes__)
+                if not server.is_alive():
+                    self._forget(engine, server)
+        return Child(spawning(self._command), setup)
+
+    def _forget(self, engine: str | None, server: ForkServer) -> None:
+        with self._change:
+            if self._servers.get(engine) is server:
+                del self._servers[engine]
+        server.close()
 
     def _agree(self, child: Child, on_tick: OnTick) -> Controls:
         """Wait until a fresh child is ready; returns what holds in it. Raises Unavailable where that is too little."""
-        last: dict[str, Any] = {}
-        for message in child.follow(START_SECONDS, on_tick):
-            last = message
-            if "ready" in last:
-                break
-        else:
-            raise failure_from(last, child.wait(), child.last_words())
-        controls = Controls.from_json(last["ready"])
+        controls = Controls.from_json(first_word(child, on_tick)["ready"])
         check_controls(self._sandbox, controls)
         return controls
+
+
+def first_word(child: Child, on_tick: OnTick) -> dict[str, Any]:
+    """What a process says when it is ready. Raises what kept it from that."""
+    last: dict[str, Any] = {}
+    for last in child.follow(START_SECONDS, on_tick):
+        if "ready" in last:
+            return last
+    raise failure_from(last, child.wait(), child.last_words())
 
 
 def check_controls(sandbox: Sandbox, controls: Controls) -> None:

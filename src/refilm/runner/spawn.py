@@ -1,4 +1,4 @@
-"""One child process as its parent sees it: start it, hand over the job and open files, follow it, stop it.
+"""One child process as its parent sees it: hand over the job and open files, follow it, stop it.
 
 Whatever a child says is what a stranger's clip may have made it say: it is read with care, and bounded. Knows nothing
 of edits; blocking, for worker threads.
@@ -18,7 +18,8 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from typing import IO, Any, BinaryIO
+from functools import partial
+from typing import IO, Any, BinaryIO, Protocol
 
 from refilm.errors import Cancelled, EngineCrash, TooExpensive
 
@@ -51,23 +52,54 @@ def go_on(_fraction: float) -> bool:
     return True
 
 
+class HasFileno(Protocol):
+    """Whatever has a descriptor."""
+
+    def fileno(self) -> int:
+        """The number of the descriptor."""
+        ...
+
+
+class Process(Protocol):
+    """A process, with whatever it has started, as one who may end it sees it.
+
+    pid: its own and its group's number.  parent: the number of the process that it is a child of.
+    """
+
+    pid: int
+    parent: int
+
+    def is_alive(self) -> bool:
+        """Whether it runs. A dead one stays unburied until `bury`, so that its number is still its own."""
+        ...
+
+    def kill(self) -> None:
+        """End it and whatever it started, also where it is dead itself."""
+        ...
+
+    def bury(self) -> int:
+        """Wait for its end; its exit status, or the negative number of the signal that ended it."""
+        ...
+
+
+#: Starts a process that has the socket for its parent, and the file for what it would write to standard error.
+Start = Callable[[socket.socket, IO[bytes]], Process]
+
+
 class Child:
     """One child process and our end of its socket. Leaving the context ends it, whatever happened."""
 
-    def __init__(self, command: Sequence[str], setup: Mapping[str, Any]) -> None:
-        """command: what to start; it speaks as `refilm.runner.child` does.  setup: what it is told at once.
-
-        The child dies with the thread that calls this.
-        """
+    def __init__(self, start: Start, setup: Mapping[str, Any]) -> None:
+        """start: makes the process; it speaks as `refilm.runner.child` does.  setup: what it is told at once."""
         self._pending = b""
         with ExitStack() as undo:
             self._noise: IO[bytes] = undo.enter_context(tempfile.TemporaryFile())
             self._socket, theirs = socket.socketpair()
             undo.enter_context(self._socket)
             with theirs:
-                self._process = start_process(command, theirs, self._noise)
+                self._process = start(theirs, self._noise)
             undo.pop_all()  # `end` closes them from now on
-        self.send({**setup, "parent": os.getpid()}, [])
+        self.send({**setup, "parent": self._process.parent}, [])
 
     def __enter__(self) -> Child:
         return self
@@ -75,10 +107,15 @@ class Child:
     def __exit__(self, *_: object) -> None:
         self.end()
 
+    @property
+    def pid(self) -> int:
+        """Its number."""
+        return self._process.pid
+
     def end(self) -> None:
         """Kill the child and let go of all that belonged to it. May be called twice."""
         self.kill()
-        self._process.wait()
+        self._process.bury()
         self._socket.close()
         self._noise.close()
 
@@ -97,7 +134,7 @@ class Child:
         next_tick = 0.0
         fraction = 0.0
         while True:
-            if select.select([self._socket], [], [], TICK_SECONDS)[0]:
+            if readable(self._socket.fileno(), TICK_SECONDS):
                 lines = self._receive()
                 if lines is None:
                     return
@@ -130,18 +167,31 @@ class Child:
         while self.is_alive() and time.monotonic() < deadline:
             time.sleep(0.005)
         self.kill()
-        return self._process.wait()
+        return self._process.bury()
 
     def is_alive(self) -> bool:
-        """Whether the child runs. A dead one stays unburied, so that its group's number is still its own."""
-        ended = self._process.returncode is not None
-        return not ended and os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
+        """Whether the child runs."""
+        return self._process.is_alive()
 
     def kill(self) -> None:
         """End the child and whatever it started, also where the child itself is dead but not yet waited for."""
-        if self._process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.kill()
+
+    def exchange(
+        self, message: Mapping[str, Any], files: Sequence[HasFileno], seconds: float
+    ) -> tuple[dict[str, Any], list[int]]:
+        """Hand over a message and open files; what it answers, with the descriptors that come with that.
+
+        Not for children that something else is expected of. Raises EngineCrash where no answer comes in time.
+        """
+        try:
+            socket.send_fds(self._socket, [json.dumps(message).encode() + b"\n"], [file.fileno() for file in files])
+            if not readable(self._socket.fileno(), seconds):
+                raise garbled("no answer")
+            data, descriptors, _, _ = socket.recv_fds(self._socket, 65536, 1)
+        except OSError as error:
+            raise garbled(f"no answer: {error}") from error
+        return read_message(data), descriptors
 
     def last_words(self) -> str:
         """The end of what the child wrote to standard error."""
@@ -150,19 +200,54 @@ class Child:
         return self._noise.read().decode("utf-8", "replace").strip()
 
 
-def start_process(command: Sequence[str], channel: socket.socket, noise: IO[bytes]) -> subprocess.Popen[bytes]:
-    """Start a child that has the channel as standard input and writes its noise, and inherits nothing else of ours."""
-    environment = ENVIRONMENT | {name: os.environ[name] for name in INHERITED if name in os.environ}
-    return subprocess.Popen(
-        command,
-        stdin=channel.fileno(),
-        stdout=subprocess.DEVNULL,
-        stderr=noise,
-        cwd="/",
-        env=environment,
-        close_fds=True,
-        start_new_session=True,
-    )
+class Spawned:
+    """A process that was started by a command. It dies with the thread that started it, if it asks for that."""
+
+    def __init__(self, command: Sequence[str], channel: socket.socket, noise: IO[bytes]) -> None:
+        """It has the channel as standard input and writes its noise, and inherits nothing else of ours."""
+        environment = ENVIRONMENT | {name: os.environ[name] for name in INHERITED if name in os.environ}
+        self._process = subprocess.Popen(
+            command,
+            stdin=channel.fileno(),
+            stdout=subprocess.DEVNULL,
+            stderr=noise,
+            cwd="/",
+            env=environment,
+            close_fds=True,
+            start_new_session=True,
+        )
+        self.pid, self.parent = self._process.pid, os.getpid()
+
+    def is_alive(self) -> bool:
+        """See `Process`."""
+        if self._process.returncode is not None:
+            return False
+        try:
+            return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
+        except ChildProcessError:  # another thread is about to bury it
+            return False
+
+    def kill(self) -> None:
+        """See `Process`."""
+        if self._process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.pid, signal.SIGKILL)
+
+    def bury(self) -> int:
+        """See `Process`."""
+        return self._process.wait()
+
+
+def spawning(command: Sequence[str]) -> Start:
+    """Starts processes by this command."""
+    return partial(Spawned, command)
+
+
+def readable(descriptor: int, seconds: float) -> bool:
+    """Whether there is something to read within that time. For descriptors of any number, unlike select(2)."""
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    return bool(poll.poll(None if seconds == math.inf else 1000 * seconds))
 
 
 def check_time(passed: float, seconds: float, silent: float, idle: float) -> None:

@@ -1,6 +1,7 @@
 """A child whose engine edits one clip by every operator of `effects`, and tells what was opened meanwhile.
 
-Run as a file, in the place of `refilm.runner.child`, whose protocol and lock it keeps.
+Run as a file, in the place of `refilm.runner.child`, whose protocol and lock it keeps; with the word "server" in that
+of `refilm.runner.forkserver`.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from refilm.engines.base import Capabilities, Inputs, Outcome
 from refilm.engines.effects.engine import EffectsEngine
 from refilm.engines.registry import Registry
 from refilm.errors import UnsupportedEdit
-from refilm.runner import child
+from refilm.runner import child, forkserver
 
 #: The line whose edit is guided by a picture at a moment of the clip.
 GUIDED = "make it brighter and cooler"
@@ -85,4 +86,4 @@ def blocks(file) -> Iterator[bytes]:
 if __name__ == "__main__":
     engine = Audited()
     Registry.get = lambda self, name: engine  # type: ignore[method-assign, assignment, return-value]
-    child.main()
+    forkserver.main() if "server" in sys.argv else child.main()

@@ -1,7 +1,8 @@
 """A child whose engine tries to get out, once it is locked: for tests of the lock.
 
-Run as a file, in the place of `refilm.runner.child`, whose protocol and lock it keeps. Its attempts are harmless where
-they succeed, except `hog` and `spin`, which are for their limits to stop. Do not run it unlocked.
+Run as a file, in the place of `refilm.runner.child`, whose protocol and lock it keeps; with the word "server" in that
+of `refilm.runner.forkserver`. Its attempts are harmless where they succeed, except `hog` and `spin`, which are for
+their limits to stop. Do not run it unlocked.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ import numpy as np
 from refilm.domain.edit import Model
 from refilm.engines.base import Capabilities, Outcome
 from refilm.engines.registry import Registry
-from refilm.runner import child
+from refilm.runner import child, forkserver
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 SECRET = "/etc/passwd"
@@ -231,4 +232,4 @@ if __name__ == "__main__":
 
         lockdown._restrict_files = lambda: 0
         lockdown._install_filter = lambda: False
-    child.main()
+    forkserver.main() if "server" in sys.argv else child.main()

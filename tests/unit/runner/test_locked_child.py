@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 import tempfile
+from collections.abc import Callable
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from refilm.domain.clip import ClipInfo
 from refilm.domain.edit import EditRequest, Model
 from refilm.errors import EngineCrash, TooExpensive, Unavailable
 from refilm.runner.lockdown import Controls, Sandbox, available, ruleset
-from refilm.runner.process import Limits, Runner, check_controls
+from refilm.runner.process import Runner, check_controls
 from refilm.runner.spawn import fraction_of, go_on, read_message
 
 PROBING_CHILD = Path(__file__).with_name("probing_child.py")
@@ -26,9 +27,10 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-def probing(*words: str, sandbox: Sandbox = Sandbox.REQUIRE, **limits) -> Runner:
-    """A runner whose engine tries to get out."""
-    return Runner(Limits(**limits), command=(sys.executable, "-I", str(PROBING_CHILD), *words), sandbox=sandbox)
+@pytest.fixture
+def probing(make_runner) -> Callable[..., Runner]:
+    """Makes runners whose engine tries to get out."""
+    return partial(make_runner, PROBING_CHILD, engine="probing")
 
 
 def attempt(runner: Runner, prompt: str, *, seconds: float = 120, output=None):
@@ -41,7 +43,7 @@ def attempt(runner: Runner, prompt: str, *, seconds: float = 120, output=None):
         return runner.edit("probing", request, INFO, files, options={}, seconds=seconds, on_tick=go_on)
 
 
-def test_no_way_out():
+def test_no_way_out(probing):
     """From inside a locked child, every attempt at a file, a network, a process or an odd door of the kernel fails."""
     applied = attempt(probing(), "attempts").applied
 
@@ -51,7 +53,7 @@ def test_no_way_out():
     assert not Path("/tmp/refilm-probe-should-not-exist").exists()
 
 
-def test_work_is_possible():
+def test_work_is_possible(probing):
     """A locked child reads and writes the files that it was handed, on threads of its own, and has random numbers."""
     with tempfile.TemporaryFile(buffering=0) as output:
         outcome = attempt(probing(), "work", output=output)
@@ -61,14 +63,14 @@ def test_work_is_possible():
     assert outcome.applied == {"threads": "allowed", "random": 8}
 
 
-def test_memory_is_limited():
+def test_memory_is_limited(probing):
     """A child that takes ever more memory is told no at its limit, and the host never notices."""
     told = attempt(probing(memory_bytes=2 << 30), "hog").applied["memory"]
 
     assert int(told.split()[2]) < 2048
 
 
-def test_processor_time_is_limited():
+def test_processor_time_is_limited(probing):
     """A child that only spins is ended by the kernel after the time that it may use, whatever its parent does."""
     with pytest.raises(EngineCrash) as told:
         attempt(probing(cpu_seconds=1), "spin")
@@ -76,14 +78,14 @@ def test_processor_time_is_limited():
     assert "exit status -24" in told.value.__notes__[0]  # SIGXCPU
 
 
-def test_silence_is_limited():
+def test_silence_is_limited(probing):
     """A child that says nothing for too long is ended, long before its time is over."""
     with pytest.raises(TooExpensive, match="standstill"):
         attempt(probing(idle_seconds=1), "silence", seconds=600)
 
 
 @pytest.mark.parametrize(("prompt", "status"), [("abort", -6), ("crash", -11)])
-def test_a_locked_child_can_crash(prompt, status):
+def test_a_locked_child_can_crash(probing, prompt, status):
     """A crash under the lock is a crash, told by its signal, and no hang."""
     with pytest.raises(EngineCrash) as told:
         attempt(probing(), prompt)
@@ -91,7 +93,7 @@ def test_a_locked_child_can_crash(prompt, status):
     assert f"exit status {status}" in told.value.__notes__[0]
 
 
-def test_garbage_from_a_child_is_a_crash():
+def test_garbage_from_a_child_is_a_crash(probing):
     """A child that was taken over and speaks nonsense costs one attempt and nothing else."""
     with pytest.raises(EngineCrash) as told:
         attempt(probing(), "garbage")
@@ -99,7 +101,7 @@ def test_garbage_from_a_child_is_a_crash():
     assert "no JSON" in told.value.__notes__[0]
 
 
-def test_a_thread_from_before_the_lock_is_refused():
+def test_a_thread_from_before_the_lock_is_refused(probing):
     """An engine that leaves a thread behind gets no job: that thread would not be locked."""
     with pytest.raises(EngineCrash) as told:
         attempt(probing("thread"), "work")
@@ -107,7 +109,7 @@ def test_a_thread_from_before_the_lock_is_refused():
     assert "threads are left over" in told.value.__notes__[0]
 
 
-def test_a_child_that_is_not_locked_gets_no_job():
+def test_a_child_that_is_not_locked_gets_no_job(probing):
     """Where the kernel lacks Landlock and filters, `require` hands out no clip and names the one setting to change."""
     with pytest.raises(Unavailable, match=r"landlock, seccomp.*REFILM_SANDBOX=best-effort"):
         attempt(probing("unlocked"), "work")

@@ -9,8 +9,10 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
+from typing import IO
 
 import psutil
 import pytest
@@ -28,6 +30,7 @@ from refilm.errors import (
     UnsupportedEdit,
 )
 from refilm.runner import spawn
+from refilm.runner.forks import can_fork
 from refilm.runner.lockdown import Sandbox
 from refilm.runner.process import Limits, Runner, failure_from
 from refilm.testing import decode_times
@@ -37,6 +40,7 @@ DOOMED_PARENT = Path(__file__).with_name("doomed_parent.py")
 INFO = ClipInfo("mp4", "h264", "yuv420p", 64, 64, 64, 64, duration=Fraction(2))
 #: How long a process that must go may take, on a machine that is busy with other things.
 PATIENCE = 20.0
+NEEDS_FORKS = pytest.mark.skipif(not can_fork(), reason="this system cannot fork as we need it")
 
 
 @pytest.fixture
@@ -47,10 +51,32 @@ def clip(tmp_path) -> Path:
     return path
 
 
-@pytest.fixture
-def odd() -> Runner:
-    """A runner whose engine does what the prompt says, and may: what a lock would deny it is tested elsewhere."""
-    return Runner(command=(sys.executable, "-I", str(ODD_CHILD)), sandbox=Sandbox.OFF)
+COMMAND = (sys.executable, "-I", str(ODD_CHILD))
+FORKSERVER = (*COMMAND, "server")
+
+
+@pytest.fixture(scope="module")
+def forking() -> Iterator[Runner]:
+    """A runner that has fork servers for the odd engine and for probes."""
+    runner = Runner(command=COMMAND, forkserver=FORKSERVER, sandbox=Sandbox.OFF, spares={"odd": 1, None: 1})
+    runner.start()
+    deadline = time.monotonic() + PATIENCE
+    while sum(runner.spares().values()) < 2:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    yield runner
+    runner.close()
+
+
+@pytest.fixture(params=["spawned", pytest.param("forked", marks=NEEDS_FORKS)])
+def odd(request) -> Runner:
+    """A runner whose engine does what the prompt says, and may: what a lock would deny it is tested elsewhere.
+
+    Its children are started by a command, or forked.
+    """
+    if request.param == "forked":
+        return request.getfixturevalue("forking")
+    return Runner(command=COMMAND, sandbox=Sandbox.OFF)
 
 
 def edit(
@@ -93,8 +119,10 @@ def running() -> set[int]:
 
 
 @pytest.fixture(autouse=True)
-def _no_child_left():
+def _no_child_left(request):
     """After every test, this process has the children that it had before."""
+    if "odd" in request.fixturenames:
+        request.getfixturevalue("odd")  # whose fork servers live longer than a test
     _others.clear()
     _others.update(running())
     yield
@@ -279,33 +307,32 @@ def test_a_child_that_never_speaks_is_a_crash(clip):
 
 def test_cancel_ends_the_child(odd, clip):
     """A tick that answers no stops the work: Cancelled is raised and the child is dead when it is."""
-    pids = []
+    with tempfile.TemporaryFile(buffering=0) as output:
+        with pytest.raises(Cancelled):
+            edit(odd, clip, "slowly", on_tick=lambda fraction: fraction == 0, output=output)
 
-    def on_tick(fraction: float) -> bool:
-        pids.extend(running())
-        return fraction == 0
-
-    with pytest.raises(Cancelled):
-        edit(odd, clip, "slowly", on_tick=on_tick)
-
-    assert pids
-    assert not any(psutil.pid_exists(pid) for pid in pids)
+        assert not psutil.pid_exists(writer_of(output))
 
 
 def test_an_error_in_a_tick_ends_the_child_too(odd, clip):
     """Whatever a tick raises passes, and the child is dead when it does."""
-    pids = []
 
     def on_tick(fraction: float) -> bool:
-        pids.extend(running())
         if fraction > 0:
             raise KeyboardInterrupt
         return True
 
-    with pytest.raises(KeyboardInterrupt):
-        edit(odd, clip, "slowly", on_tick=on_tick)
+    with tempfile.TemporaryFile(buffering=0) as output:
+        with pytest.raises(KeyboardInterrupt):
+            edit(odd, clip, "slowly", on_tick=on_tick, output=output)
 
-    assert not any(psutil.pid_exists(pid) for pid in pids)
+        assert not psutil.pid_exists(writer_of(output))
+
+
+def writer_of(output: IO[bytes]) -> int:
+    """The process that wrote what the odd engine writes when it works slowly."""
+    output.seek(0)
+    return int(output.read().split()[-1])
 
 
 @pytest.mark.parametrize("prompt", ["slowly", "silently"])

@@ -19,30 +19,55 @@ import pytest
 from refilm.domain.clip import ClipInfo
 from refilm.domain.edit import EditRequest, Model
 from refilm.errors import EngineCrash
+from refilm.runner.forks import ForkServer, can_fork
 from refilm.runner.lockdown import Sandbox
 from refilm.runner.process import Runner
-from refilm.runner.spawn import Child, go_on
+from refilm.runner.spawn import Child, OnTick, go_on, spawning
 
 ODD_CHILD = Path(__file__).parents[1] / "odd_child.py"
 COMMAND = (sys.executable, "-I", str(ODD_CHILD))
+FORKSERVER = (*COMMAND, "server")
+NEEDS_FORKS = pytest.mark.skipif(not can_fork(), reason="this system cannot fork as we need it")
 INFO = ClipInfo("mp4", "h264", "yuv420p", 64, 64, 64, 64, duration=Fraction(2))
 #: How long anything may take on a machine that is busy with other things.
 PATIENCE = 60.0
 
 
-@pytest.fixture
-def runner() -> Iterator[Runner]:
+@pytest.fixture(params=["spawned", pytest.param("forked", marks=NEEDS_FORKS)])
+def runner(request) -> Iterator[Runner]:
     """A runner that keeps two children for edits and one for probes."""
-    runner = Runner(command=COMMAND, sandbox=Sandbox.OFF, spares={"odd": 2, None: 1})
+    forkserver = FORKSERVER if request.param == "forked" else None
+    runner = Runner(command=COMMAND, forkserver=forkserver, sandbox=Sandbox.OFF, spares={"odd": 2, None: 1})
     runner.start()
     yield runner
     runner.close()
     assert waiting() == set()
+    assert fork_servers() == []
+
+
+def descendants() -> list[psutil.Process]:
+    """What this process and its children have started with the odd engine."""
+    return [child for child in psutil.Process().children(recursive=True) if str(ODD_CHILD) in cmdline(child)]
+
+
+def cmdline(process: psutil.Process) -> list[str]:
+    """How it was started, by itself or what it was forked from; nothing for one that is gone."""
+    try:
+        return process.cmdline()
+    except psutil.NoSuchProcess:
+        return []
+
+
+def fork_servers() -> list[psutil.Process]:
+    """Those of our children that make others."""
+    mine = os.getpid()
+    return [child for child in descendants() if child.ppid() == mine and cmdline(child)[-1] == "server"]
 
 
 def waiting() -> set[int]:
     """The processes that wait for work in this process's name, or do it."""
-    return {child.pid for child in psutil.Process().children() if str(ODD_CHILD) in child.cmdline()}
+    servers = {server.pid for server in fork_servers()}
+    return {child.pid for child in descendants() if child.pid not in servers}
 
 
 def until(holds: Callable[[], bool]) -> None:
@@ -62,13 +87,13 @@ def full(runner: Runner) -> bool:
     return runner.spares() == {"odd": 2, None: 1}
 
 
-def copied(runner: Runner, prompt: str = "copy"):
+def copied(runner: Runner, prompt: str = "copy", on_tick: OnTick = go_on):
     """The outcome of an edit by the odd engine."""
     with tempfile.TemporaryFile() as clip, tempfile.TemporaryFile(buffering=0) as output:
         clip.write(b"a clip")
         clip.seek(0)
         request = EditRequest(Model.GEN4_ALEPH, "local:", prompt, seed=1)
-        return runner.edit("odd", request, INFO, [clip, output], options={}, seconds=60, on_tick=go_on)
+        return runner.edit("odd", request, INFO, [clip, output], options={}, seconds=60, on_tick=on_tick)
 
 
 def test_a_job_takes_a_spare_and_another_takes_its_place(runner):
@@ -146,23 +171,82 @@ def test_closing_does_not_wait_for_a_child_that_warms_up():
     assert waiting() == set()
 
 
-def test_spares_are_gone_with_a_parent_that_is_killed():
-    """A parent that gets no chance to close leaves no waiting child behind."""
+@pytest.mark.parametrize("forkserver", [[], pytest.param(["server"], marks=NEEDS_FORKS)])
+def test_spares_are_gone_with_a_parent_that_is_killed(forkserver):
+    """A parent that gets no chance to close leaves no waiting child behind, and no fork server."""
     script = (
         "import sys, time; from refilm.runner.lockdown import Sandbox; from refilm.runner.process import Runner\n"
-        "runner = Runner(command=sys.argv[1:], sandbox=Sandbox.OFF, spares={'odd': 1, None: 1})\n"
+        "command, forkserver = sys.argv[1:4], sys.argv[1:] if sys.argv[4:] else None\n"
+        "runner = Runner(command=command, forkserver=forkserver, sandbox=Sandbox.OFF, spares={'odd': 1, None: 1})\n"
         "runner.start()\n"
         "while sum(runner.spares().values()) < 2: time.sleep(0.02)\n"
         "print('ready', flush=True); time.sleep(600)"
     )
-    with subprocess.Popen([sys.executable, "-c", script, *COMMAND], stdout=subprocess.PIPE) as parent:
+    command = [sys.executable, "-c", script, *COMMAND, *forkserver]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as parent:
         assert parent.stdout is not None
         assert parent.stdout.readline() == b"ready\n"
-        spares = [child.pid for child in psutil.Process(parent.pid).children()]
+        spares = [child.pid for child in psutil.Process(parent.pid).children(recursive=True)]
         parent.kill()
 
-    assert len(spares) == 2
+    assert len(spares) == (4 if forkserver else 2)
     until(lambda: all(is_dead(pid) for pid in spares))
+
+
+@NEEDS_FORKS
+def test_a_fork_server_that_dies_is_replaced():
+    """Its waiting children go with it; jobs are done meanwhile, and soon there is another."""
+    runner = Runner(command=COMMAND, forkserver=FORKSERVER, sandbox=Sandbox.OFF, spares={"odd": 1})
+    runner.start()
+    until(lambda: runner.spares() == {"odd": 1})
+    (server,) = fork_servers()
+    (spare,) = waiting()
+
+    server.kill()
+    until(lambda: is_dead(spare))
+
+    def replaced() -> bool:
+        assert copied(runner).frames == 50
+        return [new.pid for new in fork_servers()] not in ([], [server.pid])
+
+    until(replaced)
+    runner.close()
+    assert descendants() == []
+
+
+@NEEDS_FORKS
+def test_a_job_whose_fork_server_dies_is_a_crash():
+    """A child at work ends with what it was forked from, and that is told as the end of any child is."""
+    runner = Runner(command=COMMAND, forkserver=FORKSERVER, sandbox=Sandbox.OFF, spares={"odd": 1})
+    runner.start()
+    until(lambda: runner.spares() == {"odd": 1})
+    (server,) = fork_servers()
+
+    with pytest.raises(EngineCrash) as told:
+        copied(runner, "slowly", lambda fraction: fraction == 0 or server.kill() is None)
+
+    assert "exit status -9" in told.value.__notes__[0]
+    runner.close()
+
+
+@NEEDS_FORKS
+def test_a_child_that_ends_at_once_is_ended_whole():
+    """A child may be ended before it has run a single instruction; its status is the fork server's to tell."""
+    server = ForkServer(FORKSERVER, {"engine": None})
+    for message in server.process.follow(PATIENCE, go_on):
+        assert message == {"ready": {}}
+        break
+    for _ in range(20):
+        with Child(server.fork, {}) as child:
+            child.kill()
+            assert child.wait() == -signal.SIGKILL
+            assert not psutil.pid_exists(child.pid)
+
+    server.close()
+    server.close()
+    with pytest.raises(EngineCrash):
+        Child(server.fork, {})
+    assert descendants() == []
 
 
 def test_a_command_that_is_not_there_leaves_nothing_open():
@@ -170,7 +254,7 @@ def test_a_command_that_is_not_there_leaves_nothing_open():
     before = psutil.Process().num_fds()
 
     with pytest.raises(FileNotFoundError):
-        Child(("/nowhere/python",), {})
+        Child(spawning(("/nowhere/python",)), {})
 
     assert psutil.Process().num_fds() == before
 
