@@ -1,7 +1,8 @@
 """A child of `refilm.runner` that tells when things happened in it: for `lock.py`.
 
 Run as a file, in the place of `refilm.runner.child`, whose protocol and lock it keeps; with the word "server" in that
-of `refilm.runner.forkserver`. Its engine is `effects`, which it loads whole before the clock starts, locked or not. Moments are seconds of the clock that all processes share.
+of `refilm.runner.forkserver`. Its engine is `effects`, which it loads whole before the clock starts, locked or not.
+Moments are seconds of the clock that all processes share.
 """
 
 from __future__ import annotations

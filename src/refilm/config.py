@@ -235,9 +235,9 @@ class Settings(BaseSettings):
         ge=0,
         le=64,
         description=(
-            "Child processes kept ready for edits of each engine, at most one for each worker, and one for probes; about "
-            "80 MB each, and 160 MB for the process that they are forked from; 0: nothing is kept, and each job waits "
-            "2 s for a child of its own; unset: one for every two processor cores, so on 2 cores one."
+            "Child processes kept ready for edits of each engine, at most one for each worker, and one for probes; "
+            "about 80 MB each, and 160 MB for the process that they are forked from; 0: nothing is kept, and each job "
+            "waits 2 s for a child of its own; unset: one for every two processor cores, so on 2 cores one."
         ),
     )
     edit_memory_bytes: int = Field(
