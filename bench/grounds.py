@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psutil
 from peers import Call, Postgres, ask, free_port, running, serving, upload
 
 from refilm.config import Settings
@@ -20,6 +21,8 @@ from refilm.testing import make_clip
 sys.path[:0] = [str(Path(__file__).parents[1] / name) for name in ("campaigns", "tests/acceptance")]
 from place import campaign_python  # noqa: E402
 
+#: Of a core: what a process takes that only waits.
+RESTING_SHARE = 0.15
 KINDS = ("sqlite", "postgres")
 #: Both engines are served: what is asked of aleph2 is a real edit.
 ROUTES = {"REFILM_ROUTES": '{"gen4_aleph": "campaign", "aleph2": "effects"}', "REFILM_LOG_LEVEL": "warning"}
@@ -47,11 +50,32 @@ def campaign_server(data: Path, settings: Mapping[str, str]) -> Iterator[tuple[s
 
 
 @contextmanager
-def worker(data: Path, settings: Mapping[str, str]) -> Iterator[None]:
-    """`refilm worker` of the pool cpu."""
+def worker(data: Path, settings: Mapping[str, str]) -> Iterator[int]:
+    """`refilm worker` of the pool cpu: its process."""
     command = [campaign_python(), "-m", "refilm", "worker", "--pool", "cpu", "--data", data]
-    with running(command, data.with_suffix(".log"), settings):
-        yield
+    with running(command, data.with_suffix(".log"), settings) as process:
+        yield process.pid
+
+
+def rest(pids: Iterable[int]) -> None:
+    """Wait until these processes and their children have loaded what they load ahead, and do nothing any more."""
+    before, now = -1.0, 0.0
+    while now - before > RESTING_SHARE:
+        time.sleep(1)
+        before, now = now, sum(cpu_seconds(each) for pid in pids for each in family(pid))
+
+
+def family(pid: int) -> list[psutil.Process]:
+    """A process and whatever descends from it."""
+    return [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
+
+
+def cpu_seconds(process: psutil.Process) -> float:
+    """What it has used, with those of its children that are gone."""
+    try:
+        return float(sum(process.cpu_times()[:4]))
+    except psutil.NoSuchProcess:
+        return 0.0
 
 
 def create_call(base: str, key: str, scratch: Path, prompt: str, model: str = "gen4_aleph", **clip: Any) -> Call:

@@ -18,6 +18,7 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -252,11 +253,17 @@ def ask(call: Call) -> dict[str, Any]:
     """Make the call once and return its JSON; anything but 200 ends the bench."""
     headers = dict(header.split(": ", 1) for header in call.headers)
     method = "GET" if call.body is None else "POST"
-    answer = httpx2.request(method, call.url, headers=headers, json=call.body, timeout=60, trust_env=False)
+    answer = _client().request(method, call.url, headers=headers, json=call.body)
     if answer.status_code != 200:
         raise RuntimeError(f"{method} {call.url} answered {answer.status_code}: {answer.text[:500]}")
     body: dict[str, Any] = json.loads(answer.content)
     return body
+
+
+@cache
+def _client() -> httpx2.Client:
+    """One for all calls: a new one takes longer than the call."""
+    return httpx2.Client(timeout=60, trust_env=False)
 
 
 def free_port() -> int:

@@ -29,7 +29,7 @@ import sqlalchemy as sa
 import table
 from api import load
 from backlog import section_finish, section_idle
-from grounds import KINDS, ROUTES, campaign_server, create_call, environment_of, settings_of, work_off, worker
+from grounds import KINDS, ROUTES, campaign_server, create_call, environment_of, rest, settings_of, work_off, worker
 from peers import ENVIRONMENTS, Call, Postgres, ask, refilm_with, tell
 from rows import accounts, add_finished
 
@@ -118,11 +118,12 @@ def rate_of(folder: Path, url: str, workers: int, name: str) -> float:
     shared = {**ROUTES, "REFILM_DATABASE_URL": url, "REFILM_ASSETS_URL": f"file://{folder / 'assets'}"}
     with ExitStack() as stack:
         base, _ = stack.enter_context(campaign_server(folder / "api", {**shared, "REFILM_WORKERS": "0"}))
-        for number in range(workers):
-            stack.enter_context(worker(folder / f"worker{number}", {**shared, "REFILM_WORKERS": "1"}))
+        each = {**shared, "REFILM_WORKERS": "1"}
+        pids = [stack.enter_context(worker(folder / f"worker{number}", each)) for number in range(workers)]
         key = tell(folder / "api", shared, "keys", "create", "bench")
         create = create_call(base, key, folder, prompt, model, **clip)
         work_off(create, [ask(create)["id"] for _ in range(WARM_UP * workers)])
+        rest(pids)
         measured = [ask(create)["id"] for _ in range(TASKS * workers)]
         work_off(create, measured)
         return len(measured) / span_of(url, folder, measured)
