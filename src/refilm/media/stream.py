@@ -1,8 +1,8 @@
 """The assembly line of an edit: decode, process and encode at the same time, in constant memory.
 
 Decoding and processing have a thread each, encoding stays on the caller's; FFmpeg and the kernels release the GIL, so
-both cores work. Between them lie lanes of a few frames. Whatever fails anywhere stops the whole line and is raised at
-the caller.
+both cores work, and the thread that processes goes first. Between them lie lanes of a few frames. Whatever fails
+anywhere stops the whole line and is raised at the caller.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import ExitStack
 from dataclasses import replace
 from fractions import Fraction
 from functools import partial
@@ -22,6 +24,7 @@ from refilm.media.frame import Frame
 from refilm.media.geometry import Size
 from refilm.media.index import Rhythm, read_index
 from refilm.media.pictures import PictureWriter
+from refilm.media.precedence import first_thread, stepped_back
 from refilm.media.read import FrameReader
 from refilm.media.retiming import Retiming, retimed
 from refilm.media.transcode import SoundCourse
@@ -123,6 +126,8 @@ def edit_frames(
         coding = coding_for(output_format, prores_profile, preset=preset, crf=crf)
         open_writer = partial(ClipWriter, coding=coding)
     with (
+        first_thread("refilm-line-process") as first,
+        stepped_back(),
         (BackwardsReader if retiming.backwards else FrameReader)(
             source, size=size, max_seconds=max_seconds, matrix=required_matrix(output_format)
         ) as reader,
@@ -141,7 +146,7 @@ def edit_frames(
         if retiming.tempo != 1:
             frames = line.station(retimed(frames, retiming, _rhythm(source, reader)), name="retime")
         if process is not None:
-            frames = line.station(_processed(frames, process, writer), name="process")
+            frames = line.station(_processed(frames, process, writer), name="process", thread=first)
         for done, frame in enumerate(frames, 1):
             writer.write(frame)
             if on_frame is not None:
@@ -176,14 +181,15 @@ class _Line:
 
     def __init__(self) -> None:
         self._lanes: list[Lane[Frame]] = []
-        self._threads: list[threading.Thread] = []
+        self._open = ExitStack()
 
-    def station(self, items: Iterable[Frame], *, name: str) -> Lane[Frame]:
+    def station(self, items: Iterable[Frame], *, name: str, thread: ThreadPoolExecutor | None = None) -> Lane[Frame]:
+        """thread: one that waits for this; None for a new one."""
         lane: Lane[Frame] = Lane()
-        thread = threading.Thread(target=_run_station, args=(items, lane), name=f"refilm-line-{name}", daemon=True)
         self._lanes.append(lane)
-        self._threads.append(thread)
-        thread.start()
+        thread = thread or self._open.enter_context(ThreadPoolExecutor(1, f"refilm-line-{name}"))
+        ended = thread.submit(_run_station, items, lane)
+        self._open.callback(wait, [ended])
         return lane
 
     def __enter__(self) -> _Line:
@@ -192,8 +198,7 @@ class _Line:
     def __exit__(self, *_: object) -> None:
         for lane in self._lanes:
             lane.stop()
-        for thread in self._threads:
-            thread.join()
+        self._open.close()
 
 
 def _run_station(items: Iterable[Frame], lane: Lane[Frame]) -> None:

@@ -29,6 +29,7 @@ from refilm.errors import (
 )
 from refilm.runner.forks import ForkServer, can_fork
 from refilm.runner.lockdown import Controls, Sandbox, usual_sandbox
+from refilm.runner.seccomp import LEAST_NICE
 from refilm.runner.spares import Spares
 from refilm.runner.spawn import Child, OnTick, garbled, go_on, spawning
 
@@ -54,7 +55,7 @@ class Limits:
     """
 
     file_bytes: int = 8 << 30
-    nice: int = 5
+    nice: int = LEAST_NICE
     idle_seconds: float = 300.0
     memory_bytes: int | None = 4 << 30
     cpu_seconds: int | None = None

@@ -27,6 +27,9 @@ CLONE_THREAD = 0x10000
 PROT_EXEC = 0x4
 AT_EMPTY_PATH = 0x1000
 PR_SET_NAME, PR_GET_NAME = 15, 16
+PRIO_PROCESS, NICEST = 0, 19
+#: How nice children are from the start; see `runner.process.Limits`.
+LEAST_NICE = 5
 F_GETFD, F_SETFD, F_GETFL, F_DUPFD_CLOEXEC = 1, 2, 3, 1030
 
 
@@ -75,7 +78,8 @@ def _judges(pid: int) -> dict[str, list[Instruction]]:
     """What becomes of each call that is judged by its arguments. Every way through ends with an answer.
 
     Memory never becomes executable. New threads, no new processes: `clone3` keeps its flags where a filter cannot look,
-    and C libraries fall back to `clone` where it does not exist. Own limits may be read and not set.
+    and C libraries fall back to `clone` where it does not exist. Own limits may be read and not set. A thread may step
+    back behind others, and return to where children begin and no further.
     `newfstatat` without a path is what C libraries make of `fstat`.
     """
     no_execution = [_argument(2), Instruction(ANY_BIT, PROT_EXEC, otherwise=1), REFUSED, ALLOWED]
@@ -95,6 +99,18 @@ def _judges(pid: int) -> dict[str, list[Instruction]]:
             Instruction(EQUAL, 0, otherwise=3),
             _argument(2, high=True),
             Instruction(EQUAL, 0, otherwise=1),
+            ALLOWED,
+            REFUSED,
+        ],
+        "getpriority": [_argument(1), Instruction(EQUAL, 0, otherwise=1), ALLOWED, REFUSED],
+        "setpriority": [
+            _argument(0),
+            Instruction(EQUAL, PRIO_PROCESS, otherwise=6),
+            _argument(1),
+            Instruction(EQUAL, 0, otherwise=4),
+            _argument(2),
+            Instruction(AT_LEAST, NICEST + 1, then=2),  # negative ones are large here
+            Instruction(AT_LEAST, LEAST_NICE, otherwise=1),
             ALLOWED,
             REFUSED,
         ],

@@ -95,6 +95,8 @@ _JUDGED: dict[str, tuple[int | None, int | None]] = {
     "tgkill": (234, 131),
     "prctl": (157, 167),
     "prlimit64": (302, 261),
+    "getpriority": (140, 141),
+    "setpriority": (141, 140),
     "newfstatat": (262, 79),
     "fcntl": (72, 25),
     "ioctl": (16, 29),

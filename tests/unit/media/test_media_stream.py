@@ -46,7 +46,7 @@ def test_process_sees_every_frame_in_order_and_its_work_is_written(make_clip: Ma
     with source.open("rb") as a, output.open("w+b") as b:
         written = edit_frames(a, b, process)
 
-    assert seen == [(n, n, "refilm-line-process") for n in range(25)]
+    assert seen == [(n, n, "refilm-line-process_0") for n in range(25)]
     assert written.frames == 25
     assert decode_times(output) == decode_times(source)
     with source.open("rb") as a, output.open("rb") as b, FrameReader(a) as plain, FrameReader(b) as edited:

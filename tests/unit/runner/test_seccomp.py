@@ -94,6 +94,12 @@ def test_arguments_decide(architecture):
     assert call(architecture, "prlimit64", 0, 7, 1 << 40, 0) == EPERM
     assert call(architecture, "prlimit64", 0, 7, 64, 0) == EPERM
     assert call(architecture, "prlimit64", PID - 1, 7, 0, 64) == EPERM
+    assert call(architecture, "getpriority", 0, 0) == ALLOW
+    assert call(architecture, "getpriority", 0, PID) == EPERM
+    for niceness, answer in ((5, ALLOW), (10, ALLOW), (19, ALLOW), (4, EPERM), (0, EPERM), (20, EPERM), (-5, EPERM)):
+        assert call(architecture, "setpriority", 0, 0, niceness & 0xFFFFFFFF) == answer
+    assert call(architecture, "setpriority", 0, PID, 10) == EPERM
+    assert call(architecture, "setpriority", 1, 0, 10) == EPERM
     assert call(architecture, "newfstatat", 3, 0, 0, 0x1000) == ALLOW
     assert call(architecture, "newfstatat", 3, 0, 0, 0) == EPERM
     assert call(architecture, "fcntl", 3, 3) == ALLOW
