@@ -109,7 +109,9 @@ class Canceller:
 
     def __init__(self, client: ApiClient, video_uri: str, journal: Journal, seen: Seen, seed: int) -> None:
         self._client, self._uri, self._journal, self._seen, self._seed = client, video_uri, journal, seen, seed
-        self._session = httpx2.Client(headers=client.headers, trust_env=False, timeout=60)
+        # The server hangs up on who is silent for five seconds, perhaps just when it is asked again.
+        limits = httpx2.Limits(keepalive_expiry=2)
+        self._session = httpx2.Client(headers=client.headers, trust_env=False, timeout=60, limits=limits)
 
     def close(self) -> None:
         """Hang up."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
+from plain_http import HTTP
 
 #: How long a task of the tests may take, in seconds: a bound for a broken server, not a promise.
 PATIENCE = 120.0
@@ -22,15 +23,13 @@ class ApiClient:
 
     def ask(self, method: str, path: str, **more: Any) -> httpx2.Response:
         """One request to `path` below /v1."""
-        return httpx2.request(
-            method, f"{self.url}/v1/{path}", headers=self.headers, trust_env=False, timeout=30, **more
-        )
+        return HTTP.request(method, f"{self.url}/v1/{path}", headers=self.headers, **more)
 
     def upload(self, path: Path) -> str:
         """Upload in the contract's two steps; the runway:// URI."""
         slot = self.ask("POST", "uploads", json={"filename": path.name, "type": "ephemeral"}).json()
         with path.open("rb") as content:
-            sent = httpx2.post(slot["uploadUrl"], data=slot["fields"], files={"file": content}, trust_env=False)
+            sent = HTTP.post(slot["uploadUrl"], data=slot["fields"], files={"file": content})
         assert sent.status_code in (200, 201, 204), sent.text
         return str(slot["runwayUri"])
 

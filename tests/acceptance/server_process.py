@@ -20,11 +20,12 @@ from typing import Self
 
 import httpx2
 import psutil
+from plain_http import HTTP
 
 REFILM = Path(sys.executable).with_name("refilm")
 
-#: How long a server may take to become ready, in seconds: generous, because two cores may be busy with other things.
-PATIENCE = 60.0
+#: How long a server may take to become ready, in seconds: generous, for cores that are busy with other things.
+PATIENCE = 180.0
 
 #: Below what systems give out by themselves; so many for each process of a test run.
 PORTS, PORTS_EACH = range(10_000, 32_000), 2_000
@@ -79,7 +80,7 @@ class ServerProcess:
             if self._running().poll() is not None:
                 raise RuntimeError(f"the server ended while starting:\n{self.told()}")
             try:
-                if httpx2.get(f"{self.url}/ready", trust_env=False).status_code == 200:
+                if HTTP.get(f"{self.url}/ready").status_code == 200:
                     return
             except httpx2.TransportError:
                 pass

@@ -10,12 +10,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import httpx2
 import pytest
 from api_client import ApiClient
 from environments import NODE_SDK, PYTHON_SDKS
 from material import Material
 from outputs import download, look_at
+from plain_http import HTTP
 from server_process import ServerProcess, environment
 from test_official_sdks import command_for, succeeded
 
@@ -100,13 +100,13 @@ def check_output(place: Place, client: ApiClient, material: Material) -> str:
     (url,) = client.wait_for(task_id, "SUCCEEDED")["output"]
     whole = download(url)
 
-    part = httpx2.get(url, headers={"range": "bytes=100-299"}, trust_env=False)
+    part = HTTP.get(url, headers={"range": "bytes=100-299"})
     client.ask("DELETE", f"tasks/{task_id}")
 
     assert look_at(whole).spread < 2
     assert (part.status_code, part.content) == (206, whole[100:300])
     assert part.headers["content-disposition"] == f'attachment; filename="{task_id}.mp4"'
-    assert httpx2.get(url, trust_env=False).status_code == 404
+    assert HTTP.get(url).status_code == 404
     assert place.keys(f"outputs/{task_id}") == place.keys(f"inputs/{task_id}") == set()
     return str(url)
 
@@ -153,7 +153,7 @@ def test_a_bucket_that_goes_away_costs_no_task(
         s3_server.stop()
         deleted = client.ask("DELETE", f"tasks/{done}")
         refused = client.ask("POST", "video_to_video", json=body)
-        ready = httpx2.get(f"{place.server.url}/ready", trust_env=False, timeout=30)
+        ready = HTTP.get(f"{place.server.url}/ready")
         polled = client.task(waiting)
     finally:
         s3_server.start()

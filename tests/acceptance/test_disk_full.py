@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx2
 import pytest
 from api_client import ApiClient
+from plain_http import HTTP
 from server_process import PATIENCE, ServerProcess
 
 from refilm.testing import make_clip
@@ -48,7 +48,7 @@ def until(what: Callable[[], Any], words: str) -> None:
 
 def is_ready(server: ServerProcess) -> bool:
     """What /ready says."""
-    return httpx2.get(f"{server.url}/ready", trust_env=False).status_code == 200
+    return HTTP.get(f"{server.url}/ready").status_code == 200
 
 
 def test_a_full_disk_refuses_what_is_large_and_takes_what_is_small(
@@ -71,7 +71,7 @@ def test_a_full_disk_refuses_what_is_large_and_takes_what_is_small(
     refusals = [
         client.ask("POST", "video_to_video", json=body),
         client.ask("POST", "uploads", json={"filename": "b.mp4", "type": "ephemeral"}),
-        httpx2.post(slot["uploadUrl"], data=slot["fields"], files={"file": clip.read_bytes()}, trust_env=False),
+        HTTP.post(slot["uploadUrl"], data=slot["fields"], files={"file": clip.read_bytes()}),
     ]
     kept = client.task(tasks[0])["status"]
     first = client.ask("DELETE", f"tasks/{tasks[0]}").status_code

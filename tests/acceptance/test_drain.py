@@ -6,10 +6,10 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx2
 import pytest
 from api_client import ApiClient
 from material import one_second
+from plain_http import HTTP
 from server_process import PATIENCE, UNLOCKED, ServerProcess
 
 from refilm.testing import make_clip
@@ -40,7 +40,7 @@ class Busy:
         self.server.terminate()
         give_up = time.monotonic() + PATIENCE
         while time.monotonic() < give_up:
-            ready = httpx2.get(f"{self.server.url}/ready", trust_env=False)
+            ready = HTTP.get(f"{self.server.url}/ready")
             if ready.status_code == 503:
                 return dict(ready.json()["checks"])
             time.sleep(0.02)

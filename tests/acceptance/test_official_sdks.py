@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import httpx2
 import pytest
 from environments import NODE_SDK, PYTHON_SDKS, node_sdk, python_sdk
 from https_source import HttpsSource
 from material import Material
 from outputs import Shown, download, look_at
+from plain_http import HTTP
 from server_process import ServerProcess, environment
 
 CLIENTS = Path(__file__).with_name("clients")
@@ -210,8 +210,8 @@ def test_outputs_are_served_in_parts(told: dict[str, Any]) -> None:
     (url,) = told["https_input"]["task"]["output"]
     whole = download(url)
 
-    part = httpx2.get(url, headers={"Range": "bytes=100-299"}, trust_env=False)
-    head = httpx2.head(url, trust_env=False)
+    part = HTTP.get(url, headers={"Range": "bytes=100-299"})
+    head = HTTP.head(url)
 
     assert part.status_code == 206
     assert part.content == whole[100:300]
@@ -225,7 +225,7 @@ def test_a_changed_output_url_is_refused(told: dict[str, Any]) -> None:
     (url,) = told["https_input"]["task"]["output"]
     changed = url[:-1] + ("0" if url[-1] != "0" else "1")
 
-    assert httpx2.get(changed, trust_env=False).status_code in (401, 403, 404)
+    assert HTTP.get(changed).status_code in (401, 403, 404)
 
 
 def test_sources_are_asked_as_documented(told: dict[str, Any], source: HttpsSource, material: Material) -> None:
