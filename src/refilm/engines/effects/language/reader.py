@@ -18,6 +18,7 @@ from refilm.engines.effects.language.naming import named
 from refilm.engines.effects.language.phrases import Piece, cover
 from refilm.engines.effects.language.remarks import as_remark
 from refilm.engines.effects.language.scopes import Scope, scopes
+from refilm.engines.effects.language.subjects import shown
 from refilm.engines.effects.language.text import Token, accented
 from refilm.engines.effects.language.wish import Reading
 
@@ -29,7 +30,8 @@ _BREAKS = set(",.;!?\n\u3002\uff0c\u3001\uff1b\uff01\uff1f")
 
 def read(tokens: Sequence[Token], text: str, lexicon: Lexicon, *, references: int) -> tuple[Reading, ...]:
     """What each clause of a prompt asks for, in order."""
-    clauses = [named(clause, text) for clause in split(_pieces(tuple(tokens), lexicon), text)]
+    pieces = shown(_pieces(tuple(tokens), lexicon), text, lexicon)
+    clauses = [named(clause, text) for clause in split(pieces, text)]
     mention = next((token.plain for token in tokens if token.kind == "mention"), "")
     asked = asked_in(clauses)
     readings: list[Reading] = []

@@ -1,0 +1,334 @@
+"""Words that only say what a clip shows, where a look covers all of it: "turn our wedding dance into a cartoon", "rain
+over the football pitch", "slow motion of the jump".
+
+Such words become a piece that stands for the whole clip. Which may depends on the look: a drawn clip is drawn all over,
+whoever is in it, but "make the dress brighter" asks for a part of the picture, and only an event or a place is as large
+as that. Who says "only the cat" means a part with any look. The words are data: `[subjects]` in the languages' tables.
+Knows nothing of what a clause asks for beside its looks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+
+from refilm.engines.effects.language.lexicon import LANGUAGES, Lexicon, read_table
+from refilm.engines.effects.language.phrases import Piece
+from refilm.engines.effects.language.text import Words, spell
+
+#: Operators that draw or record every frame anew: whoever is in it.
+_DRAWN = frozenset({
+    "watercolour", "cartoon", "pencil", "pixel_art", "comic", "oil", "claymation", "patch_style", "vhs", "film_8mm",
+    "noir",
+})  # fmt: skip
+#: Operators of an hour, a season or the weather: of all that is outdoors, not of who walks there.
+_OUTDOORS = frozenset({
+    "night", "golden_hour", "snow", "winter", "rain", "fog", "spring", "summer", "autumn", "cyberpunk",
+})  # fmt: skip
+#: Operators that stand around or over whatever is shown.
+_OVERLAID = frozenset({"vignette", "tilt_shift", "film_grain", "dream_glow"})
+#: Operators of the clip's time, and how the nouns end that name them: a noun may be of anything, a verb may not.
+_COURSES, _COURSE_NOUNS = (
+    frozenset({"speed", "slow_motion", "reverse"}),
+    {"mo", "motion", "slomo", "slowmo", "slowmotion"},
+)
+#: Operators that change the colours of all that is shown.
+_COLOURING = frozenset({"saturation", "warm", "cool", "contrast", "brightness"})
+#: Pieces at which a clause ends, and those with which it asks for something else than a look of the whole.
+_BOUNDS = frozenset({"stop", "and", "or", "then", "next", "with", "without", "since", "purpose"})
+_FORBIDDING = frozenset({"remove", "quoted", "mention", "refer", "keep", "change"})
+_COMMAS = {",", "\u3001", "\uff0c"}
+#: Kinds of pieces that may be nouns, and topics that may be; how many nouns stand together at most.
+_NOUNS, _TOPICS = frozenset({"unknown", "companion", "whole"}), frozenset({"person", "motion", "background"})
+_MOST_NOUNS = 4
+#: Verbs that hand something over, so that what is given is a thing unless it is called a look.
+_GIVING = frozenset({"give", "gives", "giving", "show", "get", "put"})
+_OF = frozenset({"of", "de", "del", "của", "的"})
+#: Small words that put weather over a place; other ones put it on a thing.
+_OVER = frozenset({"over", "across", "through", "in", "around", "for", "of", "at"})
+
+
+@dataclass(frozen=True)
+class _Words:
+    """What subjects are made of, in all languages together.
+
+    pointing, owning: words before a subject, and those that make it one's own.  events, places: what is as large as the picture.  parts: what is never all of a picture.  sparing: words by which a
+    part is meant.  local: looks that are mostly asked for a part.  placing: small words before what a picture shows.
+    """
+
+    pointing: frozenset[str]
+    owning: frozenset[str]
+    people: frozenset[str]
+    placing: frozenset[str]
+    events: frozenset[str]
+    places: frozenset[str]
+    parts: frozenset[str]
+    local: frozenset[str]
+    sparing: frozenset[Words]
+
+
+@dataclass(frozen=True)
+class _Subject:
+    """Pieces from `start` to `end`, the latter outside, that name something. head: the noun that says what it is."""
+
+    start: int
+    end: int
+    nouns: tuple[str, ...]
+    head: str
+    topics: frozenset[str]
+    own: bool
+
+    def is_acting(self) -> bool:
+        """Whether somebody or something that moves is named, rather than an event: "the dog run", "the wolf walk"."""
+        doer = self.nouns[0] not in _words().events | _words().places
+        return "motion" in self.topics and len(self.nouns) > 1 and doer and ("person" in self.topics or not self.own)
+
+    def is_single_thing(self) -> bool:
+        """Whether it is one thing that a picture may show beside others: "the statue"."""
+        return not (self.own or self.topics & {"person", "background"} or self.head.endswith("s"))
+
+
+def shown(pieces: Sequence[Piece], text: str, lexicon: Lexicon) -> tuple[Piece, ...]:
+    """The pieces of a prompt, those that only say what its clip shows as one that names the clip.
+
+    text: the cleaned prompt.
+    """
+    told: list[Piece] = []
+    for sentence in _sentences(pieces):
+        asks = any(piece.kind == "looks" for piece in sentence) and not _spares(sentence, text)
+        told += _merged(sentence, text, lexicon) if asks else sentence
+    return tuple(told)
+
+
+def _sentences(pieces: Sequence[Piece]) -> Iterator[Sequence[Piece]]:
+    start = 0
+    for position, piece in enumerate(pieces):
+        if piece.kind == "stop" and piece.value not in _COMMAS:
+            yield pieces[start : position + 1]
+            start = position + 1
+    yield pieces[start:]
+
+
+def _spares(sentence: Sequence[Piece], text: str) -> bool:
+    """Whether a sentence says that a part of the picture is meant: "only the cat", "leave the rest"."""
+    words = spell(text[sentence[0].start : sentence[-1].end])[0]
+    sparing = _words().sparing
+    longest = max(map(len, sparing))
+    return any(words[at : at + length] in sparing for at in range(len(words)) for length in range(1, longest + 1))
+
+
+def _merged(sentence: Sequence[Piece], text: str, lexicon: Lexicon) -> list[Piece]:
+    spelled = [spell(text[piece.start : piece.end])[0] for piece in sentence]
+    told: list[Piece] = []
+    at = 0
+    while at < len(sentence):
+        subject = _subject(sentence, spelled, at)
+        if subject is not None and _covers(subject, sentence, spelled, lexicon):
+            told.append(Piece("whole", "it", sentence[at].start, sentence[subject.end - 1].end))
+            at = subject.end
+        else:
+            told.append(sentence[at])
+            at += 1
+    return told
+
+
+def _subject(pieces: Sequence[Piece], spelled: Sequence[Words], start: int) -> _Subject | None:
+    """What is named from `start` on: "my grandma's birthday", "the dog catching the frisbee", "me and my brother"."""
+    words = _words()
+    if _is_person(spelled[start]):
+        end, nouns = start + 1, list(spelled[start])
+    else:
+        pointed = spelled[start][:1] and spelled[start][0] in words.pointing
+        if not pointed and not (start and pieces[start - 1].kind == "make"):
+            return None
+        first = start + (len(spelled[start]) == 1 and bool(pointed))
+        end, nouns = _nouns(pieces, spelled, first, _MOST_NOUNS)
+    if not nouns:
+        return None
+    head = nouns[-1]
+    topics = {str(piece.value) for piece in pieces[start:end] if piece.kind == "topics"}
+    if words.people & set(nouns):
+        topics.add("person")
+    own = _is_person(spelled[start]) or bool(words.owning & set(spelled[start]))
+    while True:
+        further, more = _further(pieces, spelled, end, nouns[-1])
+        if not more:
+            return _Subject(start, end, tuple(nouns), head, frozenset(topics), own)
+        end, nouns = further, [*nouns, *more]
+
+
+def _nouns(pieces: Sequence[Piece], spelled: Sequence[Words], start: int, most: int) -> tuple[int, list[str]]:
+    """Where the nouns from `start` on end, behind small words that point at them, and their words."""
+    at = start
+    while at < len(pieces) and pieces[at].kind in ("filler", "whole") and _all_in(spelled[at], _words().pointing):
+        at += 1
+    nouns: list[str] = []
+    while at < len(pieces) and len(nouns) < most and _is_noun(pieces, spelled, at):
+        nouns += spelled[at]
+        at += 1
+    return (at, nouns) if nouns and pieces[at - 1].kind != "strength" else (start, [])
+
+
+def _is_noun(pieces: Sequence[Piece], spelled: Sequence[Words], at: int) -> bool:
+    piece, words = pieces[at], _words()
+    if piece.kind in _NOUNS or (piece.kind == "topics" and piece.value in _TOPICS):
+        return piece.value != "it"
+    if _all_in(spelled[at], words.events | words.places | words.people):
+        return True
+    # "Our christmas dinner", "my little sister".
+    following = at + 1 < len(pieces) and (
+        _all_in(spelled[at + 1], words.events | words.people) or pieces[at + 1].kind in _NOUNS - {"whole"}
+    )
+    return following and (
+        piece.kind == "strength"
+        or (piece.kind == "looks" and bool(spelled[at + 1]) and spelled[at + 1][-1] in words.events)
+    )
+
+
+def _further(pieces: Sequence[Piece], spelled: Sequence[Words], at: int, last: str) -> tuple[int, list[str]]:
+    """What goes on with a subject: "... in the park", "... and my brother", "catching ... the frisbee"."""
+    if at >= len(pieces):
+        return at, []
+    words = _words()
+    if pieces[at].kind == "and" and at + 1 < len(pieces):
+        if _is_person(spelled[at + 1]):
+            return at + 2, list(spelled[at + 1])
+        return _nouns(pieces, spelled, at + 1, _MOST_NOUNS) if _all_in(spelled[at + 1], words.pointing) else (at, [])
+    if pieces[at].kind == "filler" and _all_in(spelled[at], words.placing):
+        return _nouns(pieces, spelled, at + 1, _MOST_NOUNS)
+    if last.endswith("ing") and _all_in(spelled[at], words.pointing):
+        return _nouns(pieces, spelled, at, _MOST_NOUNS)
+    return at, []
+
+
+def _covers(subject: _Subject, pieces: Sequence[Piece], spelled: Sequence[Words], lexicon: Lexicon) -> bool:
+    """Whether a subject can only mean the whole picture, beside the looks that its clause names."""
+    start = max((at + 1 for at in range(subject.start) if pieces[at].kind in _BOUNDS), default=0)
+    end = next((at for at in range(subject.end, len(pieces)) if pieces[at].kind in _BOUNDS), len(pieces))
+    before, after = pieces[start : subject.start], pieces[subject.end : end]
+    looks = [piece for piece in (*before, *after) if piece.kind == "looks"]
+    if not looks or any(piece.kind in _FORBIDDING for piece in (*before, *after)):
+        return False
+    if _words().parts & set(subject.nouns) or not _stands(before, after):
+        return False
+    place = _Place(subject, before, after, spelled[start : subject.start])
+    return all(_fills(place, lexicon, look) for look in looks)
+
+
+def _stands(before: Sequence[Piece], after: Sequence[Piece]) -> bool:
+    """Whether a subject stands where the clip would: behind a verb, a look or a small word, or before all of them."""
+    if not before:
+        return bool(after) and after[0].kind in ("filler", "into", "simile", "looks", "aspect")
+    if before[-1].kind == "filler":
+        return len(before) == 1 or str(before[-1].value) in _words().placing or before[-2].kind == "make"
+    return before[-1].kind in ("make", "take", "looks", "into", "less", "more", "unreleased", "adverb")
+
+
+def _fills(place: _Place, lexicon: Lexicon, look: Piece) -> bool:
+    """Whether a look of what is named is one of the whole picture."""
+    operators = {step.operator for step in lexicon.looks[look.value].steps}
+    if operators <= _DRAWN and not place.is_treatment():
+        return False
+    if place.is_scene(tinted="tint" in operators):
+        return True
+    if operators <= _DRAWN and not place.told_of(look, _words().local):
+        return place.is_drawn()
+    if operators <= _OUTDOORS:
+        return place.is_outdoors(matter=lexicon.looks[look.value].matter)
+    if operators <= _OVERLAID:
+        return place.is_overlaid()
+    if operators <= _COURSES:
+        return place.names_course(look)
+    return operators <= _COLOURING and place.is_of_colours()
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where in its clause a subject stands. before, after: the pieces around it.  spelled: the words of those before."""
+
+    subject: _Subject
+    before: Sequence[Piece]
+    after: Sequence[Piece]
+    spelled: Sequence[Words]
+
+    def is_scene(self, *, tinted: bool) -> bool:
+        """Whether the subject is an event or a place, which alone fill the picture; not "the wolf walk"."""
+        words, head = _words(), self.subject.head
+        if "motion" in self.subject.topics and self.subject.is_acting():
+            return False
+        return head in words.events or (head in words.places and not tinted)
+
+    def told_of(self, look: Piece, local: frozenset[str]) -> bool:
+        """Whether a look before it is a verb that is mostly asked for a part: "pixelate the number plate"."""
+        return any(
+            piece is look and _all_in(words, local) for piece, words in zip(self.before, self.spelled, strict=True)
+        )
+
+    def is_treatment(self) -> bool:
+        """Whether a drawn or filmed look is called one where it could be a thing: "a VHS effect on our trip", not "a
+        VHS tape on the shelf", "give the girl a comic"."""
+        if any(piece.kind in ("aspect", "style") for piece in (*self.before, *self.after)):
+            return True
+        kinds = [piece.kind for piece in self.before]
+        brought = "add" in kinds or any(str(piece.value) in _GIVING for piece in self.before)
+        return not brought and not ("looks" in kinds and kinds[-1] == "filler" and not _begins_drawn(kinds))
+
+    def is_drawn(self) -> bool:
+        """ "Turn my cat into a cartoon"; not "make the boy read a cartoon", "turn the parked car into a clay model"."""
+        kinds = [piece.kind for piece in self.after]
+        if (
+            self.subject.is_acting()
+            or self.subject.is_single_thing()
+            or {"unknown", "topics", "companion"} & set(kinds)
+        ):
+            return False
+        return kinds[:1] != ["article"] or len(self.subject.nouns) == 1
+
+    def is_outdoors(self, *, matter: bool) -> bool:
+        """ "Rain over the pitch", "turn the maples into autumn"; not "snow on her hair", "make the soup steam"."""
+        if "person" in self.subject.topics or not self.before:
+            return False
+        if self.before[-1].kind in ("filler", "into"):
+            over = str(self.before[-1].value) in _OVER or (matter and "background" in self.subject.topics)
+            return over or not any(piece.kind == "add" for piece in self.before)
+        return any(piece.kind in ("into", "simile", "aspect") for piece in self.after[:1])
+
+    def is_overlaid(self) -> bool:
+        """ "A vignette around the skater"; not "grain to the bowl"."""
+        small = bool(self.before) and self.before[-1].kind in ("filler", "into")
+        return small and str(self.before[-1].value) not in _OF and bool(self.subject.topics & {"person", "background"})
+
+    def names_course(self, look: Piece) -> bool:
+        """ "Slow motion of the jump"; not "slow down the ball"."""
+        words = next((words for piece, words in zip(self.before, self.spelled, strict=True) if piece is look), ())
+        return bool(words) and words[-1] in _COURSE_NOUNS and self.before[-1].kind in ("filler", "into")
+
+    def is_of_colours(self) -> bool:
+        """ "The colours of the market stalls more vivid"; not "the colour of her dress"."""
+        behind = len(self.before) > 1 and self.before[-1].value in _OF and self.before[-2].kind == "aspect"
+        return behind and "person" not in self.subject.topics
+
+
+def _begins_drawn(kinds: Sequence[str]) -> bool:
+    """Whether a clause begins with its look, as a verb of drawing does: "cartoonify", "sketch"."""
+    return next((kind for kind in kinds if kind != "filler"), "") == "looks"
+
+
+def _is_person(words: Words) -> bool:
+    return _all_in(words, _words().people)
+
+
+def _all_in(words: Words, known: frozenset[str]) -> bool:
+    return bool(words) and all(word in known for word in words)
+
+
+@cache
+def _words() -> _Words:
+    tables = [read_table(name).get("subjects", {}) for name in LANGUAGES]
+
+    def told(key: str) -> frozenset[Words]:
+        return frozenset(spell(phrase)[0] for table in tables for phrase in table.get(key, ()))
+
+    keys = ("pointing", "owning", "people", "placing", "events", "places", "parts", "local")
+    return _Words(*(frozenset(word for words in told(key) for word in words) for key in keys), told("sparing"))
