@@ -16,6 +16,8 @@ from refilm.engines.effects.language.lexicon import LANGUAGES, Lexicon
 from refilm.engines.effects.language.meaning import read_clause, read_constraint
 from refilm.engines.effects.language.naming import named
 from refilm.engines.effects.language.phrases import Piece, cover
+from refilm.engines.effects.language.reasons import without_reasons
+from refilm.engines.effects.language.reference import both
 from refilm.engines.effects.language.remarks import as_remark
 from refilm.engines.effects.language.scopes import Scope, scopes
 from refilm.engines.effects.language.subjects import shown
@@ -30,7 +32,7 @@ _BREAKS = set(",.;!?\n\u3002\uff0c\u3001\uff1b\uff01\uff1f")
 
 def read(tokens: Sequence[Token], text: str, lexicon: Lexicon, *, references: int) -> tuple[Reading, ...]:
     """What each clause of a prompt asks for, in order."""
-    pieces = shown(_pieces(tuple(tokens), lexicon), text, lexicon)
+    pieces = shown(both(_pieces(tuple(tokens), lexicon)), text, lexicon)
     clauses = [named(clause, text) for clause in split(pieces, text)]
     mention = next((token.plain for token in tokens if token.kind == "mention"), "")
     asked = asked_in(clauses)
@@ -52,7 +54,7 @@ def read(tokens: Sequence[Token], text: str, lexicon: Lexicon, *, references: in
                 reading = _inherit(heard, reading, lexicon)
             heard.append(reading)
         readings += [_at_times(reading, scope, lexicon) for reading, scope in zip(_confine(heard), found, strict=True)]
-    return tuple(readings)
+    return without_reasons(readings, lexicon)
 
 
 def _idle(reading: Reading, heard: Sequence[Reading], asked: Set[str], nearby: Set[str], lexicon: Lexicon) -> str:

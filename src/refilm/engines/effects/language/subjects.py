@@ -36,16 +36,21 @@ _COURSES, _COURSE_NOUNS = (
 #: Operators that change the colours of all that is shown.
 _COLOURING = frozenset({"saturation", "warm", "cool", "contrast", "brightness"})
 #: Pieces at which a clause ends, and those with which it asks for something else than a look of the whole.
-_BOUNDS = frozenset({"stop", "and", "or", "then", "next", "with", "without", "since", "purpose"})
+_BOUNDS = frozenset({"stop", "and", "or", "then", "next", "with", "without", "since", "purpose", "result"})
 _FORBIDDING = frozenset({"remove", "quoted", "mention", "refer", "keep", "change"})
 _COMMAS = {",", "\u3001", "\uff0c"}
 #: Kinds of pieces that may be nouns, and topics that may be; how many nouns stand together at most.
 _NOUNS, _TOPICS = frozenset({"unknown", "companion", "whole"}), frozenset({"person", "motion", "background"})
-_MOST_NOUNS = 4
+_MOST_NOUNS, _MOST_PARTS = 4, 3
+#: How many pieces around a subject are looked at, so that work grows in step with the prompt.
+_NEAR = 24
+_OTHERS = frozenset({"his", "her", "their"})
+_PRONOUNS = _OTHERS | {"he", "she", "they", "him", "them"}
 #: Verbs that hand something over, so that what is given is a thing unless it is called a look.
 _GIVING = frozenset({"give", "gives", "giving", "show", "get", "put"})
 _OF = frozenset({"of", "de", "del", "của", "的"})
 #: Small words that put weather over a place; other ones put it on a thing.
+_ABOVE = frozenset({"over", "around"})
 _OVER = frozenset({"over", "across", "through", "in", "around", "for", "of", "at"})
 
 
@@ -53,8 +58,9 @@ _OVER = frozenset({"over", "across", "through", "in", "around", "for", "of", "at
 class _Words:
     """What subjects are made of, in all languages together.
 
-    pointing, owning: words before a subject, and those that make it one's own.  events, places: what is as large as the picture.  parts: what is never all of a picture.  sparing: words by which a
-    part is meant.  local: looks that are mostly asked for a part.  placing: small words before what a picture shows.
+    pointing, owning: words before a subject, and those that make it one's own.  placing: small words before what a
+    picture shows.  events, places: what is as large as the picture.  parts: what is never all of it.  local: looks that
+    are mostly asked for a part.  sparing: words by which a part is meant.
     """
 
     pointing: frozenset[str]
@@ -70,7 +76,10 @@ class _Words:
 
 @dataclass(frozen=True)
 class _Subject:
-    """Pieces from `start` to `end`, the latter outside, that name something. head: the noun that says what it is."""
+    """Pieces from `start` to `end`, the latter outside, that name something.
+
+    head: the noun that says what it is.  topics: of its own words.  own, others: whose it is said to be.
+    """
 
     start: int
     end: int
@@ -78,9 +87,12 @@ class _Subject:
     head: str
     topics: frozenset[str]
     own: bool
+    others: bool
 
     def is_acting(self) -> bool:
         """Whether somebody or something that moves is named, rather than an event: "the dog run", "the wolf walk"."""
+        if self.others and "motion" in self.topics:
+            return True
         doer = self.nouns[0] not in _words().events | _words().places
         return "motion" in self.topics and len(self.nouns) > 1 and doer and ("person" in self.topics or not self.own)
 
@@ -96,7 +108,7 @@ def shown(pieces: Sequence[Piece], text: str, lexicon: Lexicon) -> tuple[Piece, 
     """
     told: list[Piece] = []
     for sentence in _sentences(pieces):
-        asks = any(piece.kind == "looks" for piece in sentence) and not _spares(sentence, text)
+        asks = any(piece.kind in ("looks", "multiple") for piece in sentence) and not _spares(sentence, text)
         told += _merged(sentence, text, lexicon) if asks else sentence
     return tuple(told)
 
@@ -119,11 +131,16 @@ def _spares(sentence: Sequence[Piece], text: str) -> bool:
 
 
 def _merged(sentence: Sequence[Piece], text: str, lexicon: Lexicon) -> list[Piece]:
-    spelled = [spell(text[piece.start : piece.end])[0] for piece in sentence]
+    written = [text[piece.start : piece.end] for piece in sentence]
+    known = {each: spell(each)[0] for each in set(written)}
+    spelled = [known[each] for each in written]
+    beginning = _words().pointing | _words().people | _words().placing
+    likely = {words for words in known.values() if words and words[0] in beginning}
     told: list[Piece] = []
     at = 0
     while at < len(sentence):
-        subject = _subject(sentence, spelled, at)
+        begins = spelled[at] in likely or (at and sentence[at - 1].kind == "make")
+        subject = _subject(sentence, spelled, at) if begins else None
         if subject is not None and _covers(subject, sentence, spelled, lexicon):
             told.append(Piece("whole", "it", sentence[at].start, sentence[subject.end - 1].end))
             at = subject.end
@@ -136,13 +153,17 @@ def _merged(sentence: Sequence[Piece], text: str, lexicon: Lexicon) -> list[Piec
 def _subject(pieces: Sequence[Piece], spelled: Sequence[Words], start: int) -> _Subject | None:
     """What is named from `start` on: "my grandma's birthday", "the dog catching the frisbee", "me and my brother"."""
     words = _words()
+    if _all_in(spelled[start], _PRONOUNS) or (start and _all_in(spelled[start - 1], words.pointing)):
+        return None
     if _is_person(spelled[start]):
         end, nouns = start + 1, list(spelled[start])
     else:
-        pointed = spelled[start][:1] and spelled[start][0] in words.pointing
+        # "For the first dance" begins with words of time.
+        timed = pieces[start].kind == "topics" and _all_in(spelled[start], words.pointing | words.placing)
+        pointed = timed or (spelled[start][:1] and spelled[start][0] in words.pointing)
         if not pointed and not (start and pieces[start - 1].kind == "make"):
             return None
-        first = start + (len(spelled[start]) == 1 and bool(pointed))
+        first = start + (timed or (len(spelled[start]) == 1 and bool(pointed)))
         end, nouns = _nouns(pieces, spelled, first, _MOST_NOUNS)
     if not nouns:
         return None
@@ -151,11 +172,11 @@ def _subject(pieces: Sequence[Piece], spelled: Sequence[Words], start: int) -> _
     if words.people & set(nouns):
         topics.add("person")
     own = _is_person(spelled[start]) or bool(words.owning & set(spelled[start]))
-    while True:
-        further, more = _further(pieces, spelled, end, nouns[-1])
-        if not more:
-            return _Subject(start, end, tuple(nouns), head, frozenset(topics), own)
-        end, nouns = further, [*nouns, *more]
+    others = spelled[start][0] in _OTHERS
+    for _ in range(_MOST_PARTS):
+        end, more = _further(pieces, spelled, end, nouns[-1])
+        nouns += more
+    return _Subject(start, end, tuple(nouns), head, frozenset(topics), own, others)
 
 
 def _nouns(pieces: Sequence[Piece], spelled: Sequence[Words], start: int, most: int) -> tuple[int, list[str]]:
@@ -172,17 +193,24 @@ def _nouns(pieces: Sequence[Piece], spelled: Sequence[Words], start: int, most: 
 
 def _is_noun(pieces: Sequence[Piece], spelled: Sequence[Words], at: int) -> bool:
     piece, words = pieces[at], _words()
+    if piece.kind == "whole" and _all_in(spelled[at], words.pointing):
+        return False
     if piece.kind in _NOUNS or (piece.kind == "topics" and piece.value in _TOPICS):
         return piece.value != "it"
     if _all_in(spelled[at], words.events | words.places | words.people):
         return True
     # "Our christmas dinner", "my little sister".
     following = at + 1 < len(pieces) and (
-        _all_in(spelled[at + 1], words.events | words.people) or pieces[at + 1].kind in _NOUNS - {"whole"}
+        _all_in(spelled[at + 1], words.events | words.places | words.people)
+        or pieces[at + 1].kind in _NOUNS - {"whole"}
     )
     return following and (
         piece.kind == "strength"
-        or (piece.kind == "looks" and bool(spelled[at + 1]) and spelled[at + 1][-1] in words.events)
+        or (
+            piece.kind in ("looks", "unreleased")
+            and bool(spelled[at + 1])
+            and spelled[at + 1][-1] in words.events | words.places
+        )
     )
 
 
@@ -204,16 +232,18 @@ def _further(pieces: Sequence[Piece], spelled: Sequence[Words], at: int, last: s
 
 def _covers(subject: _Subject, pieces: Sequence[Piece], spelled: Sequence[Words], lexicon: Lexicon) -> bool:
     """Whether a subject can only mean the whole picture, beside the looks that its clause names."""
-    start = max((at + 1 for at in range(subject.start) if pieces[at].kind in _BOUNDS), default=0)
-    end = next((at for at in range(subject.end, len(pieces)) if pieces[at].kind in _BOUNDS), len(pieces))
+    first, last = max(0, subject.start - _NEAR), min(len(pieces), subject.end + _NEAR)
+    start = max((at + 1 for at in range(first, subject.start) if pieces[at].kind in _BOUNDS), default=first)
+    end = next((at for at in range(subject.end, last) if pieces[at].kind in _BOUNDS), last)
     before, after = pieces[start : subject.start], pieces[subject.end : end]
     looks = [piece for piece in (*before, *after) if piece.kind == "looks"]
-    if not looks or any(piece.kind in _FORBIDDING for piece in (*before, *after)):
+    paced = any(piece.kind == "multiple" for piece in after)
+    if not (looks or paced) or any(piece.kind in _FORBIDDING for piece in (*before, *after)):
         return False
     if _words().parts & set(subject.nouns) or not _stands(before, after):
         return False
     place = _Place(subject, before, after, spelled[start : subject.start])
-    return all(_fills(place, lexicon, look) for look in looks)
+    return all(_fills(place, lexicon, look) for look in looks) and (bool(looks) or place.is_scene(tinted=False))
 
 
 def _stands(before: Sequence[Piece], after: Sequence[Piece]) -> bool:
@@ -245,7 +275,7 @@ def _fills(place: _Place, lexicon: Lexicon, look: Piece) -> bool:
 
 @dataclass(frozen=True)
 class _Place:
-    """Where in its clause a subject stands. before, after: the pieces around it.  spelled: the words of those before."""
+    """Where in its clause a subject stands: the pieces around it.  spelled: the words of those before it."""
 
     subject: _Subject
     before: Sequence[Piece]
@@ -287,11 +317,12 @@ class _Place:
 
     def is_outdoors(self, *, matter: bool) -> bool:
         """ "Rain over the pitch", "turn the maples into autumn"; not "snow on her hair", "make the soup steam"."""
-        if "person" in self.subject.topics or not self.before:
+        if not self.before or ("person" in self.subject.topics and str(self.before[-1].value) not in _ABOVE):
             return False
         if self.before[-1].kind in ("filler", "into"):
-            over = str(self.before[-1].value) in _OVER or (matter and "background" in self.subject.topics)
-            return over or not any(piece.kind == "add" for piece in self.before)
+            kinds = [piece.kind for piece in self.before]
+            upon = matter and "background" in self.subject.topics and "make" not in kinds
+            return upon or str(self.before[-1].value) in _OVER or not {"add", "make"} & set(kinds)
         return any(piece.kind in ("into", "simile", "aspect") for piece in self.after[:1])
 
     def is_overlaid(self) -> bool:
