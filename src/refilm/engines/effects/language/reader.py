@@ -65,7 +65,17 @@ def _idle(reading: Reading, heard: Sequence[Reading], asked: Set[str], nearby: S
         return "in the frame, which the look covers"
     if follows(reading, heard, lexicon):
         return "the sound follows the picture"
-    return "in the look already" if repeats(reading, heard, lexicon) else ""
+    already = repeats(reading, heard, lexicon) or _is_absorbed(reading, heard, lexicon)
+    return "in the look already" if already else ""
+
+
+def _is_absorbed(reading: Reading, heard: Sequence[Reading], lexicon: Lexicon) -> bool:
+    """Whether a clause only lists colours that a look before it has already: "cyberpunk, pink and blue"."""
+    bare = all(piece.kind in ("looks", "filler", "article", "strength") for piece in reading.clause.pieces)
+    if not bare or not reading.wishes or reading.clause.link not in ("comma", "and", "with"):
+        return False
+    absorbed = {name for each in heard for wish in each.wishes for name in lexicon.looks[wish.look].absorbs}
+    return all(wish.look in absorbed and lexicon.is_tint(wish.look) for wish in reading.wishes)
 
 
 def _at_times(reading: Reading, scope: Scope, lexicon: Lexicon) -> Reading:

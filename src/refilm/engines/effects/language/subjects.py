@@ -10,7 +10,7 @@ Knows nothing of what a clause asks for beside its looks.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 from refilm.engines.effects.language.lexicon import LANGUAGES, Lexicon, read_table
@@ -46,6 +46,10 @@ _MOST_NOUNS, _MOST_PARTS = 4, 3
 _NEAR = 24
 _OTHERS = frozenset({"his", "her", "their"})
 _PRONOUNS = _OTHERS | {"he", "she", "they", "him", "them"}
+#: What a clip is called, which needs no word that points at it: "stabilise shaky walking footage".
+_CLIPS = frozenset({"video", "clip", "footage", "recording", "shot", "shots", "scene"})
+#: Kinds of the small words that point: "first" also begins clauses.
+_SMALL = frozenset({"filler", "whole", "then"})
 #: Verbs that hand something over, so that what is given is a thing unless it is called a look.
 _GIVING = frozenset({"give", "gives", "giving", "show", "get", "put"})
 _OF = frozenset({"of", "de", "del", "của", "的"})
@@ -59,14 +63,16 @@ class _Words:
     """What subjects are made of, in all languages together.
 
     pointing, owning: words before a subject, and those that make it one's own.  placing: small words before what a
-    picture shows.  events, places: what is as large as the picture.  parts: what is never all of it.  local: looks that
-    are mostly asked for a part.  sparing: words by which a part is meant.
+    picture shows.  attributes: looks that may tell of what kind an event is.  events, places: what is as large as the
+    picture.  parts: what is never all of it.  local: looks that are mostly asked for a part.  sparing: words by which a
+    part is meant.
     """
 
     pointing: frozenset[str]
     owning: frozenset[str]
     people: frozenset[str]
     placing: frozenset[str]
+    attributes: frozenset[str]
     events: frozenset[str]
     places: frozenset[str]
     parts: frozenset[str]
@@ -137,13 +143,19 @@ def _merged(sentence: Sequence[Piece], text: str, lexicon: Lexicon) -> list[Piec
     beginning = _words().pointing | _words().people | _words().placing
     likely = {words for words in known.values() if words and words[0] in beginning}
     told: list[Piece] = []
+    head: Words = ()
     at = 0
     while at < len(sentence):
-        begins = spelled[at] in likely or (at and sentence[at - 1].kind == "make")
+        led = at and sentence[at].kind != "looks" and sentence[at - 1].kind in ("make", "looks", "take")
+        begins = spelled[at] in likely or led
         subject = _subject(sentence, spelled, at) if begins else None
         if subject is not None and _covers(subject, sentence, spelled, lexicon):
             told.append(Piece("whole", "it", sentence[at].start, sentence[subject.end - 1].end))
-            at = subject.end
+            at, head = subject.end, (subject.head,)
+        elif head and spelled[at] == head and told and told[-1].kind == "looks":
+            # "Turn our summer walk into a winter walk."
+            told[-1] = replace(told[-1], end=sentence[at].end)
+            at += 1
         else:
             told.append(sentence[at])
             at += 1
@@ -155,20 +167,23 @@ def _subject(pieces: Sequence[Piece], spelled: Sequence[Words], start: int) -> _
     words = _words()
     if _all_in(spelled[start], _PRONOUNS) or (start and _all_in(spelled[start - 1], words.pointing)):
         return None
-    if _is_person(spelled[start]):
+    pointed = _is_person(spelled[start])
+    if pointed:
         end, nouns = start + 1, list(spelled[start])
     else:
         # "For the first dance" begins with words of time.
         timed = pieces[start].kind == "topics" and _all_in(spelled[start], words.pointing | words.placing)
         pointed = timed or (spelled[start][:1] and spelled[start][0] in words.pointing)
-        if not pointed and not (start and pieces[start - 1].kind == "make"):
+        if not pointed and not (start and pieces[start - 1].kind in ("make", "looks", "take")):
             return None
         first = start + (timed or (len(spelled[start]) == 1 and bool(pointed)))
         end, nouns = _nouns(pieces, spelled, first, _MOST_NOUNS)
-    if not nouns:
+    if not nouns or (not pointed and pieces[start - 1].kind != "make" and not _is_clip(pieces, start, nouns)):
         return None
     head = nouns[-1]
     topics = {str(piece.value) for piece in pieces[start:end] if piece.kind == "topics"}
+    if pieces[end - 1].value != "motion" or head in _CLIPS:
+        topics.discard("motion")
     if words.people & set(nouns):
         topics.add("person")
     own = _is_person(spelled[start]) or bool(words.owning & set(spelled[start]))
@@ -182,7 +197,7 @@ def _subject(pieces: Sequence[Piece], spelled: Sequence[Words], start: int) -> _
 def _nouns(pieces: Sequence[Piece], spelled: Sequence[Words], start: int, most: int) -> tuple[int, list[str]]:
     """Where the nouns from `start` on end, behind small words that point at them, and their words."""
     at = start
-    while at < len(pieces) and pieces[at].kind in ("filler", "whole") and _all_in(spelled[at], _words().pointing):
+    while at < len(pieces) and pieces[at].kind in _SMALL and _all_in(spelled[at], _words().pointing):
         at += 1
     nouns: list[str] = []
     while at < len(pieces) and len(nouns) < most and _is_noun(pieces, spelled, at):
@@ -199,19 +214,22 @@ def _is_noun(pieces: Sequence[Piece], spelled: Sequence[Words], at: int) -> bool
         return piece.value != "it"
     if _all_in(spelled[at], words.events | words.places | words.people):
         return True
+    if piece.kind == "unreleased" and spelled[at][-1:] and spelled[at][-1] in _CLIPS:
+        return True
     # "Our christmas dinner", "my little sister".
     following = at + 1 < len(pieces) and (
         _all_in(spelled[at + 1], words.events | words.places | words.people)
         or pieces[at + 1].kind in _NOUNS - {"whole"}
     )
-    return following and (
-        piece.kind == "strength"
-        or (
-            piece.kind in ("looks", "unreleased")
-            and bool(spelled[at + 1])
-            and spelled[at + 1][-1] in words.events | words.places
-        )
-    )
+    if piece.kind == "looks":
+        return following and _all_in(spelled[at], words.attributes)
+    return following and piece.kind in ("strength", "unreleased")
+
+
+def _is_clip(pieces: Sequence[Piece], start: int, nouns: Sequence[str]) -> bool:
+    """Whether a clip is named behind a verb, with nothing before that points at it: "stabilise shaky footage"."""
+    verb = start < 2 or pieces[start - 2].kind in _BOUNDS
+    return verb and nouns[-1] in _CLIPS
 
 
 def _further(pieces: Sequence[Piece], spelled: Sequence[Words], at: int, last: str) -> tuple[int, list[str]]:
@@ -223,7 +241,7 @@ def _further(pieces: Sequence[Piece], spelled: Sequence[Words], at: int, last: s
         if _is_person(spelled[at + 1]):
             return at + 2, list(spelled[at + 1])
         return _nouns(pieces, spelled, at + 1, _MOST_NOUNS) if _all_in(spelled[at + 1], words.pointing) else (at, [])
-    if pieces[at].kind == "filler" and _all_in(spelled[at], words.placing):
+    if pieces[at].kind in ("filler", "into") and _all_in(spelled[at], words.placing):
         return _nouns(pieces, spelled, at + 1, _MOST_NOUNS)
     if last.endswith("ing") and _all_in(spelled[at], words.pointing):
         return _nouns(pieces, spelled, at, _MOST_NOUNS)
@@ -248,10 +266,14 @@ def _covers(subject: _Subject, pieces: Sequence[Piece], spelled: Sequence[Words]
 
 def _stands(before: Sequence[Piece], after: Sequence[Piece]) -> bool:
     """Whether a subject stands where the clip would: behind a verb, a look or a small word, or before all of them."""
+    if after and after[0].kind in ("unknown", "anything"):
+        return False
     if not before:
         return bool(after) and after[0].kind in ("filler", "into", "simile", "looks", "aspect")
     if before[-1].kind == "filler":
         return len(before) == 1 or str(before[-1].value) in _words().placing or before[-2].kind == "make"
+    if before[-1].kind == "add":
+        return bool(after) and after[0].kind in ("filler", "into", "looks")  # "put the jump in slow motion"
     return before[-1].kind in ("make", "take", "looks", "into", "less", "more", "unreleased", "adverb")
 
 
@@ -361,5 +383,5 @@ def _words() -> _Words:
     def told(key: str) -> frozenset[Words]:
         return frozenset(spell(phrase)[0] for table in tables for phrase in table.get(key, ()))
 
-    keys = ("pointing", "owning", "people", "placing", "events", "places", "parts", "local")
+    keys = ("pointing", "owning", "people", "placing", "attributes", "events", "places", "parts", "local")
     return _Words(*(frozenset(word for words in told(key) for word in words) for key in keys), told("sparing"))

@@ -36,13 +36,17 @@ _HARDLY_SLOWER = 0.8
 
 _NUMBERS = {
     "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "eight": 8, "ten": 10, "dos": 2, "tres": 3, "cuatro": 4,
-    "cinco": 5, "ocho": 8, "diez": 10, "hai": 2, "ba": 3, "bốn": 4, "năm": 5, "tám": 8, "mười": 10, "两": 2, "二": 2,
-    "三": 3, "四": 4, "五": 5, "八": 8, "十": 10,
+    "cinco": 5, "ocho": 8, "diez": 10, "hai": 2, "đôi": 2, "ba": 3, "bốn": 4, "năm": 5, "tám": 8, "mười": 10, "两": 2,
+    "二": 2, "三": 3, "四": 4, "五": 5, "八": 8, "十": 10,
 }  # fmt: skip
 _UNITS = r"(?:x|×|-?\s?times|-?\s?fold|\s?veces|\s?lần|倍)"
 _MULTIPLE = re.compile(
     rf"(?<![^\W\u3040-\u9fff])(?<![.,])(?:(?P<digits>\d+(?:[.,]\d+)?)\s?|(?P<word>{'|'.join(_NUMBERS)})\s?){_UNITS}(?![^\W\d_\u3040-\u9fff])",
     re.IGNORECASE,
+)
+#: "Gấp đôi", "gấp 3": so many times in Vietnamese, where no unit follows.
+_FOLD = re.compile(
+    r"(?<!\w)gấp\s+(?:(?P<digits>\d+(?:[.,]\d+)?)|(?P<word>đôi|hai|ba|bốn|năm|tám|mười))(?!\w)(?!\s*lần)", re.IGNORECASE
 )
 _GEOMETRIC = re.compile(r"(?<![\w.,])(?:x|×)\s?(?P<digits>\d+(?:[.,]\d+)?)(?![\w])", re.IGNORECASE)
 #: What may stand between a speed and how much of it is meant, and then is no clause's end.
@@ -63,7 +67,7 @@ class Course:
 
 def set_apart(tokens: Sequence[Token], text: str) -> tuple[Token, ...]:
     """The tokens of a prompt, each multiple in it as a single one of kind "multiple"."""
-    found = [*_MULTIPLE.finditer(text), *_GEOMETRIC.finditer(text)]
+    found = [*_MULTIPLE.finditer(text), *_GEOMETRIC.finditer(text), *_FOLD.finditer(text)]
     if not found:
         return tuple(tokens)
     spans = [(_leading_in(text, each.start()), each.end()) for each in found]
