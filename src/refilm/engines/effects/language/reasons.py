@@ -13,6 +13,7 @@ from functools import cache
 
 from refilm.engines.effects.language.clauses import Clause
 from refilm.engines.effects.language.lexicon import LANGUAGES, Lexicon, read_table
+from refilm.engines.effects.language.subjects import partial_words
 from refilm.engines.effects.language.text import Words, spell
 from refilm.engines.effects.language.wish import Reading
 
@@ -62,6 +63,7 @@ def without_reasons(readings: Sequence[Reading], lexicon: Lexicon) -> tuple[Read
     for reading, tells in zip(readings, telling, strict=True):
         mended = tells and any(_mends(operators, _operators(reading, lexicon)) for operators in asked)
         refused = bool(reading.reason) and not reading.removes
+        mended = mended or (tells and refused and _is_of_the_whole(reading.clause) and _finds(reading, asked, lexicon))
         told.append(_noted(reading) if mended or (refused and _follows(reading.clause, wished)) else reading)
         wished = _operators(reading, lexicon) or wished
     return tuple(told)
@@ -69,6 +71,19 @@ def without_reasons(readings: Sequence[Reading], lexicon: Lexicon) -> tuple[Read
 
 def _noted(reading: Reading) -> Reading:
     return Reading(reading.clause, note=f"taken as a remark: {reading.clause.text}")
+
+
+def _is_of_the_whole(clause: Clause) -> bool:
+    """Whether a refused clause speaks of no person and no part of the picture: "the room was dark"."""
+    apart = partial_words() & set(spell(clause.text)[0])
+    return not apart and not any(piece.value in ("person", "part", "relight") for piece in clause.of("topics"))
+
+
+def _finds(reading: Reading, asked: Sequence[frozenset[str]], lexicon: Lexicon) -> bool:
+    """Whether a clause names a fault that a wish of the prompt mends."""
+    looks = [lexicon.looks[piece.value] for piece in reading.clause.of("looks")]
+    told = frozenset(step.operator for look in looks for step in look.steps)
+    return any(_mends(operators, told) for operators in asked)
 
 
 def _mends(asked: frozenset[str], told: frozenset[str]) -> bool:

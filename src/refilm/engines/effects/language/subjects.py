@@ -63,16 +63,14 @@ class _Words:
     """What subjects are made of, in all languages together.
 
     pointing, owning: words before a subject, and those that make it one's own.  placing: small words before what a
-    picture shows.  attributes: looks that may tell of what kind an event is.  events, places: what is as large as the
-    picture.  parts: what is never all of it.  local: looks that are mostly asked for a part.  sparing: words by which a
-    part is meant.
+    picture shows.  events, places: what is as large as the picture.  parts: what is never all of it.  local: looks that
+    are mostly asked for a part.  sparing: words by which a part is meant.
     """
 
     pointing: frozenset[str]
     owning: frozenset[str]
     people: frozenset[str]
     placing: frozenset[str]
-    attributes: frozenset[str]
     events: frozenset[str]
     places: frozenset[str]
     parts: frozenset[str]
@@ -85,6 +83,7 @@ class _Subject:
     """Pieces from `start` to `end`, the latter outside, that name something.
 
     head: the noun that says what it is.  topics: of its own words.  own, others: whose it is said to be.
+    seen: it is named by words of a look: "the sunset".
     """
 
     start: int
@@ -94,6 +93,7 @@ class _Subject:
     topics: frozenset[str]
     own: bool
     others: bool
+    seen: bool
 
     def is_acting(self) -> bool:
         """Whether somebody or something that moves is named, rather than an event: "the dog run", "the wolf walk"."""
@@ -114,7 +114,7 @@ def shown(pieces: Sequence[Piece], text: str, lexicon: Lexicon) -> tuple[Piece, 
     """
     told: list[Piece] = []
     for sentence in _sentences(pieces):
-        asks = any(piece.kind in ("looks", "multiple") for piece in sentence) and not _spares(sentence, text)
+        asks = any(piece.kind in ("looks", "multiple", "aspect") for piece in sentence) and not _spares(sentence, text)
         told += _merged(sentence, text, lexicon) if asks else sentence
     return tuple(told)
 
@@ -188,10 +188,11 @@ def _subject(pieces: Sequence[Piece], spelled: Sequence[Words], start: int) -> _
         topics.add("person")
     own = _is_person(spelled[start]) or bool(words.owning & set(spelled[start]))
     others = spelled[start][0] in _OTHERS
+    seen = pieces[end - 1].kind == "looks" and head not in words.events | words.places
     for _ in range(_MOST_PARTS):
         end, more = _further(pieces, spelled, end, nouns[-1])
         nouns += more
-    return _Subject(start, end, tuple(nouns), head, frozenset(topics), own, others)
+    return _Subject(start, end, tuple(nouns), head, frozenset(topics), own, others, seen)
 
 
 def _nouns(pieces: Sequence[Piece], spelled: Sequence[Words], start: int, most: int) -> tuple[int, list[str]]:
@@ -217,13 +218,23 @@ def _is_noun(pieces: Sequence[Piece], spelled: Sequence[Words], at: int) -> bool
     if piece.kind == "unreleased" and spelled[at][-1:] and spelled[at][-1] in _CLIPS:
         return True
     # "Our christmas dinner", "my little sister".
+    if piece.kind == "looks" and _leads_on_to_likeness(pieces, at):
+        return True
     following = at + 1 < len(pieces) and (
         _all_in(spelled[at + 1], words.events | words.places | words.people)
         or pieces[at + 1].kind in _NOUNS - {"whole"}
     )
-    if piece.kind == "looks":
-        return following and _all_in(spelled[at], words.attributes)
-    return following and piece.kind in ("strength", "unreleased")
+    return following and piece.kind in ("strength", "unreleased", "looks")
+
+
+def _leads_on_to_likeness(pieces: Sequence[Piece], at: int) -> bool:
+    """Whether a look is named behind "the" as what is to look like something: "make the sunset look like ..."."""
+    pointed = at > 0 and str(pieces[at - 1].value) in _words().pointing
+    return pointed and at + 1 < len(pieces) and pieces[at + 1].kind in ("simile", "into")
+
+
+def _leads_on(pieces: Sequence[Piece], at: int) -> bool:
+    return at < len(pieces) and pieces[at].kind == "into"
 
 
 def _is_clip(pieces: Sequence[Piece], start: int, nouns: Sequence[str]) -> bool:
@@ -243,6 +254,8 @@ def _further(pieces: Sequence[Piece], spelled: Sequence[Words], at: int, last: s
         return _nouns(pieces, spelled, at + 1, _MOST_NOUNS) if _all_in(spelled[at + 1], words.pointing) else (at, [])
     if pieces[at].kind in ("filler", "into") and _all_in(spelled[at], words.placing):
         return _nouns(pieces, spelled, at + 1, _MOST_NOUNS)
+    if pieces[at].kind == "filler" and _all_in(spelled[at], words.owning) and _leads_on(pieces, at + 1):
+        return at + 1, list(spelled[at])  # "gia đình tôi"
     if last.endswith("ing") and _all_in(spelled[at], words.pointing):
         return _nouns(pieces, spelled, at, _MOST_NOUNS)
     return at, []
@@ -256,12 +269,15 @@ def _covers(subject: _Subject, pieces: Sequence[Piece], spelled: Sequence[Words]
     before, after = pieces[start : subject.start], pieces[subject.end : end]
     looks = [piece for piece in (*before, *after) if piece.kind == "looks"]
     paced = any(piece.kind == "multiple" for piece in after)
-    if not (looks or paced) or any(piece.kind in _FORBIDDING for piece in (*before, *after)):
+    graded = any(piece.kind in ("strength", "more", "less") for piece in (*before, *after))
+    if not (looks or paced or graded) or any(piece.kind in _FORBIDDING for piece in (*before, *after)):
         return False
     if _words().parts & set(subject.nouns) or not _stands(before, after):
         return False
     place = _Place(subject, before, after, spelled[start : subject.start])
-    return all(_fills(place, lexicon, look) for look in looks) and (bool(looks) or place.is_scene(tinted=False))
+    if not looks:
+        return place.is_of_colours() if graded else place.is_scene(tinted=False)
+    return all(_fills(place, lexicon, look) for look in looks)
 
 
 def _stands(before: Sequence[Piece], after: Sequence[Piece]) -> bool:
@@ -282,6 +298,8 @@ def _fills(place: _Place, lexicon: Lexicon, look: Piece) -> bool:
     operators = {step.operator for step in lexicon.looks[look.value].steps}
     if operators <= _DRAWN and not place.is_treatment():
         return False
+    if place.subject.seen:
+        return operators <= _DRAWN
     if place.is_scene(tinted="tint" in operators):
         return True
     if operators <= _DRAWN and not place.told_of(look, _words().local):
@@ -368,6 +386,11 @@ def _begins_drawn(kinds: Sequence[str]) -> bool:
     return next((kind for kind in kinds if kind != "filler"), "") == "looks"
 
 
+def partial_words() -> frozenset[str]:
+    """The words of what is never all of a picture, in every language."""
+    return _words().parts
+
+
 def _is_person(words: Words) -> bool:
     return _all_in(words, _words().people)
 
@@ -383,5 +406,5 @@ def _words() -> _Words:
     def told(key: str) -> frozenset[Words]:
         return frozenset(spell(phrase)[0] for table in tables for phrase in table.get(key, ()))
 
-    keys = ("pointing", "owning", "people", "placing", "attributes", "events", "places", "parts", "local")
+    keys = ("pointing", "owning", "people", "placing", "events", "places", "parts", "local")
     return _Words(*(frozenset(word for words in told(key) for word in words) for key in keys), told("sparing"))
