@@ -125,7 +125,11 @@ def _tells(clause: Clause) -> bool:
 
 
 def _is_complaint(clause: Clause) -> bool:
+    """Whether it says how much, or what was, or how something is that is no thing of the picture."""
     words = spell(clause.text)[0]
+    plain = clause.has("states") and not clause.has("topics", "unreleased", "article", "looks")
+    if plain and not any(word.endswith("ing") for word in words):
+        return True
     return bool(_telling().hedges & set(words)) or bool(_telling().past & set(words))
 
 

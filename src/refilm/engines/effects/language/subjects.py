@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from itertools import product
 
 from refilm.engines.effects.language.lexicon import LANGUAGES, Lexicon, read_table
 from refilm.engines.effects.language.phrases import Piece
@@ -104,7 +105,7 @@ class _Subject:
 
     def is_single_thing(self) -> bool:
         """Whether it is one thing that a picture may show beside others: "the statue"."""
-        return not (self.own or self.topics & {"person", "background"} or self.head.endswith("s"))
+        return not (self.own or self.topics & {"person", "background"} or self.head.endswith(("s", "men", "people")))
 
 
 def shown(pieces: Sequence[Piece], text: str, lexicon: Lexicon) -> tuple[Piece, ...]:
@@ -148,8 +149,9 @@ def _merged(sentence: Sequence[Piece], text: str, lexicon: Lexicon) -> list[Piec
     while at < len(sentence):
         led = at and sentence[at].kind != "looks" and sentence[at - 1].kind in ("make", "looks", "take")
         begins = spelled[at] in likely or led
-        subject = _subject(sentence, spelled, at) if begins else None
-        if subject is not None and _covers(subject, sentence, spelled, lexicon):
+        named = _subjects(sentence, spelled, at) if begins else iter(())
+        subject = next((each for each in named if _covers(each, sentence, spelled, lexicon)), None)
+        if subject is not None:
             told.append(Piece("whole", "it", sentence[at].start, sentence[subject.end - 1].end))
             at, head = subject.end, (subject.head,)
         elif head and spelled[at] == head and told and told[-1].kind == "looks":
@@ -162,12 +164,24 @@ def _merged(sentence: Sequence[Piece], text: str, lexicon: Lexicon) -> list[Piec
     return told
 
 
-def _subject(pieces: Sequence[Piece], spelled: Sequence[Words], start: int) -> _Subject | None:
+def _subjects(pieces: Sequence[Piece], spelled: Sequence[Words], start: int) -> Iterator[_Subject]:
+    """What may be named from `start` on, the longer first: "the harbour night", "the harbour"."""
+    ends: set[int] = set()
+    for parts, most in product((_MOST_PARTS, 0), range(_MOST_NOUNS, 0, -1)):
+        subject = _subject(pieces, spelled, start, most, parts)
+        if subject is not None and subject.end not in ends:
+            ends.add(subject.end)
+            yield subject
+
+
+def _subject(pieces: Sequence[Piece], spelled: Sequence[Words], start: int, most: int, parts: int) -> _Subject | None:
     """What is named from `start` on: "my grandma's birthday", "the dog catching the frisbee", "me and my brother"."""
     words = _words()
     if _all_in(spelled[start], _PRONOUNS) or (start and _all_in(spelled[start - 1], words.pointing)):
         return None
     pointed = _is_person(spelled[start])
+    if pointed and start and pieces[start - 1].kind == "looks" and pieces[start].kind != "filler":
+        return None  # "a cartoon cat"
     if pointed:
         end, nouns = start + 1, list(spelled[start])
     else:
@@ -177,7 +191,7 @@ def _subject(pieces: Sequence[Piece], spelled: Sequence[Words], start: int) -> _
         if not pointed and not (start and pieces[start - 1].kind in ("make", "looks", "take")):
             return None
         first = start + (timed or (len(spelled[start]) == 1 and bool(pointed)))
-        end, nouns = _nouns(pieces, spelled, first, _MOST_NOUNS)
+        end, nouns = _nouns(pieces, spelled, first, most)
     if not nouns or (not pointed and pieces[start - 1].kind != "make" and not _is_clip(pieces, start, nouns)):
         return None
     head = nouns[-1]
@@ -189,9 +203,10 @@ def _subject(pieces: Sequence[Piece], spelled: Sequence[Words], start: int) -> _
     own = _is_person(spelled[start]) or bool(words.owning & set(spelled[start]))
     others = spelled[start][0] in _OTHERS
     seen = pieces[end - 1].kind == "looks" and head not in words.events | words.places
-    for _ in range(_MOST_PARTS):
+    for _ in range(parts):
         end, more = _further(pieces, spelled, end, nouns[-1])
         nouns += more
+    own = own or bool(words.owning & set(nouns))
     return _Subject(start, end, tuple(nouns), head, frozenset(topics), own, others, seen)
 
 
@@ -215,7 +230,7 @@ def _is_noun(pieces: Sequence[Piece], spelled: Sequence[Words], at: int) -> bool
         return piece.value != "it"
     if _all_in(spelled[at], words.events | words.places | words.people):
         return True
-    if piece.kind == "unreleased" and spelled[at][-1:] and spelled[at][-1] in _CLIPS:
+    if piece.kind in ("unreleased", "looks") and spelled[at][-1:] and spelled[at][-1] in _CLIPS:
         return True
     # "Our christmas dinner", "my little sister".
     if piece.kind == "looks" and _leads_on_to_likeness(pieces, at):
@@ -256,6 +271,8 @@ def _further(pieces: Sequence[Piece], spelled: Sequence[Words], at: int, last: s
         return _nouns(pieces, spelled, at + 1, _MOST_NOUNS)
     if pieces[at].kind == "filler" and _all_in(spelled[at], words.owning) and _leads_on(pieces, at + 1):
         return at + 1, list(spelled[at])  # "gia đình tôi"
+    if pieces[at].kind == "unknown" and spelled[at][-1:] and spelled[at][-1].endswith("ing"):
+        return at + 1, list(spelled[at])  # "us jumping"
     if last.endswith("ing") and _all_in(spelled[at], words.pointing):
         return _nouns(pieces, spelled, at, _MOST_NOUNS)
     return at, []
@@ -266,6 +283,9 @@ def _covers(subject: _Subject, pieces: Sequence[Piece], spelled: Sequence[Words]
     first, last = max(0, subject.start - _NEAR), min(len(pieces), subject.end + _NEAR)
     start = max((at + 1 for at in range(first, subject.start) if pieces[at].kind in _BOUNDS), default=first)
     end = next((at for at in range(subject.end, last) if pieces[at].kind in _BOUNDS), last)
+    if start and not pieces[subject.end : end] and _is_added(pieces, start, subject.start):
+        # "Teal and orange, for the chase."
+        start = max((at + 1 for at in range(first, start - 1) if pieces[at].kind in _BOUNDS), default=first)
     before, after = pieces[start : subject.start], pieces[subject.end : end]
     looks = [piece for piece in (*before, *after) if piece.kind == "looks"]
     paced = any(piece.kind == "multiple" for piece in after)
@@ -280,9 +300,14 @@ def _covers(subject: _Subject, pieces: Sequence[Piece], spelled: Sequence[Words]
     return all(_fills(place, lexicon, look) for look in looks)
 
 
+def _is_added(pieces: Sequence[Piece], start: int, subject: int) -> bool:
+    """Whether nothing but a small word stands between a comma and a subject."""
+    return subject == start + 1 and pieces[start].kind == "filler" and pieces[start - 1].value in _COMMAS
+
+
 def _stands(before: Sequence[Piece], after: Sequence[Piece]) -> bool:
     """Whether a subject stands where the clip would: behind a verb, a look or a small word, or before all of them."""
-    if after and after[0].kind in ("unknown", "anything"):
+    if after and after[0].kind in ("unknown", "anything", "topics"):
         return False
     if not before:
         return bool(after) and after[0].kind in ("filler", "into", "simile", "looks", "aspect")
@@ -307,7 +332,7 @@ def _fills(place: _Place, lexicon: Lexicon, look: Piece) -> bool:
     if operators <= _OUTDOORS:
         return place.is_outdoors(matter=lexicon.looks[look.value].matter)
     if operators <= _OVERLAID:
-        return place.is_overlaid()
+        return place.is_overlaid(anything="film_grain" not in operators)
     if operators <= _COURSES:
         return place.names_course(look)
     return operators <= _COLOURING and place.is_of_colours()
@@ -325,9 +350,15 @@ class _Place:
     def is_scene(self, *, tinted: bool) -> bool:
         """Whether the subject is an event or a place, which alone fill the picture; not "the wolf walk"."""
         words, head = _words(), self.subject.head
-        if "motion" in self.subject.topics and self.subject.is_acting():
+        # "Let the dog play in the snow": who does something, rather than an event.
+        led = bool(self.before) and self.before[-1].kind in ("make", "take", "filler") and not self.subject.own
+        if led and "person" in self.subject.topics and str(self.before[-1].value) not in words.placing:
             return False
-        return head in words.events or (head in words.places and not tinted)
+        placed = bool(self.before) and self.before[-1].kind == "filler" and len(self.before) > 1
+        if "motion" in self.subject.topics and self.subject.is_acting() and not placed:
+            return False
+        over = placed and any(piece.kind == "aspect" for piece in self.before)
+        return head in words.events or (head in words.places and (over or not tinted))
 
     def told_of(self, look: Piece, local: frozenset[str]) -> bool:
         """Whether a look before it is a verb that is mostly asked for a part: "pixelate the number plate"."""
@@ -365,10 +396,11 @@ class _Place:
             return upon or str(self.before[-1].value) in _OVER or not {"add", "make"} & set(kinds)
         return any(piece.kind in ("into", "simile", "aspect") for piece in self.after[:1])
 
-    def is_overlaid(self) -> bool:
-        """ "A vignette around the skater"; not "grain to the bowl"."""
+    def is_overlaid(self, *, anything: bool) -> bool:
+        """ "A vignette around the skater"; not "grain to the bowl".  anything: nothing shown bears the look's name."""
         small = bool(self.before) and self.before[-1].kind in ("filler", "into")
-        return small and str(self.before[-1].value) not in _OF and bool(self.subject.topics & {"person", "background"})
+        known = anything or bool(self.subject.topics & {"person", "background"})
+        return small and str(self.before[-1].value) not in _OF and known
 
     def names_course(self, look: Piece) -> bool:
         """ "Slow motion of the jump"; not "slow down the ball"."""
