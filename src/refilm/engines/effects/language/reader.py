@@ -20,7 +20,7 @@ from refilm.engines.effects.language.reasons import without_reasons
 from refilm.engines.effects.language.reference import both
 from refilm.engines.effects.language.remarks import as_remark
 from refilm.engines.effects.language.scopes import Scope, scopes
-from refilm.engines.effects.language.subjects import shown
+from refilm.engines.effects.language.shown import shown
 from refilm.engines.effects.language.text import Token, accented
 from refilm.engines.effects.language.wish import Reading
 

@@ -13,7 +13,7 @@ from functools import cache
 
 from refilm.engines.effects.language.clauses import Clause
 from refilm.engines.effects.language.lexicon import LANGUAGES, Lexicon, read_table
-from refilm.engines.effects.language.subjects import partial_words
+from refilm.engines.effects.language.subject_words import subject_words
 from refilm.engines.effects.language.text import Words, spell
 from refilm.engines.effects.language.wish import Reading
 
@@ -75,7 +75,7 @@ def _noted(reading: Reading) -> Reading:
 
 def _is_of_the_whole(clause: Clause) -> bool:
     """Whether a refused clause speaks of no person and no part of the picture: "the room was dark"."""
-    apart = partial_words() & set(spell(clause.text)[0])
+    apart = subject_words().parts & set(spell(clause.text)[0])
     return not apart and not any(piece.value in ("person", "part", "relight") for piece in clause.of("topics"))
 
 
