@@ -16,7 +16,7 @@ from refilm.engines.effects.operators import OPERATORS
 KINDS = {
     "article", "whole", "aspect", "style", "make", "add", "change", "take", "remove", "not", "without", "keep", "refer",
     "with", "and", "or", "then", "next", "more", "less", "excess", "percent", "intensity", "anything", "filler",
-    "particle", "states", "into", "repaint", "simile", "since", "purpose",
+    "particle", "states", "into", "repaint", "simile", "since", "purpose", "result",
 }  # fmt: skip
 
 

@@ -24,6 +24,9 @@ from refilm.engines.effects.operator import OperatorSpec
 from refilm.engines.effects.operators import OPERATORS
 from refilm.engines.effects.plan import Plan, RefusedClause, Step
 
+#: Operators of the grade that leave every hue as it is, so that the colours are kept beside them.
+_COLOURLESS = frozenset({"brightness", "contrast"})
+
 
 def compile_prompt(prompt: str, *, references: int = 0, interpretations: Iterable[Interpretation] = ()) -> Plan:
     """The plan that `prompt` asks for.
@@ -110,7 +113,12 @@ def _broken_promises(readings: Sequence[Reading], steps: Sequence[Step]) -> list
             reason = lexicon().topics["keep_time"].format(clause=then[0].clause)
             refused.append(RefusedClause(reading.clause.text, reason))
             continue
-        changing = [step for step in steps if specs[step.operator].stage in stages.get(reading.keeps, ())]
+        changing = [
+            step
+            for step in steps
+            if specs[step.operator].stage in stages.get(reading.keeps, ())
+            and not (reading.keeps == "colours" and step.operator in _COLOURLESS)
+        ]
         if changing:
             reason = lexicon().topics[f"keep_{reading.keeps}"].format(clause=changing[0].clause)
             refused.append(RefusedClause(reading.clause.text, reason))

@@ -19,10 +19,10 @@ Link = Literal["start", "comma", "and", "or", "with", "then", "next"]
 _COMMAS = {",", "\u3001", "\uff0c"}
 _JOINED: dict[str, Link] = {
     "and": "and", "or": "or", "with": "with", "then": "then", "next": "next", "without": "with", "since": "then",
-    "purpose": "then",
+    "purpose": "then", "result": "then",
 }  # fmt: skip
 #: Pieces behind which a clause says why, or what for.
-_HINGES = ("since", "purpose")
+_HINGES = ("since", "purpose", "result")
 #: Pieces that fill a clause enough for a following "with" to begin another.
 _CONTENT = {"looks", "unreleased", "topics", "unknown", "refer", "mention", "companion", "quoted"}
 _VERBS = {"make", "add", "change", "remove", "keep", "take", "into", "not", "without", "more", "less", "excess"}
@@ -32,7 +32,8 @@ _VERBS = {"make", "add", "change", "remove", "keep", "take", "into", "not", "wit
 class Clause:
     """Words that ask for one thing, or for several in one breath.
 
-    hinge: "since" behind a word like "because", "purpose" behind one like "so that people", else "".
+    hinge: "since" behind a word like "because", "purpose" behind one like "so that people", "result" behind one like
+    "so the", else "".
     """
 
     pieces: tuple[Piece, ...]

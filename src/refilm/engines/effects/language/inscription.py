@@ -31,6 +31,13 @@ _JOINS = r"(?<!\w)(?:and|then|but|with|y|luego|después|pero|con|và|rồi|sau �
 _BREAK = re.compile(f"{_STOPS}|{_JOINS}", re.IGNORECASE)
 #: After one of these a prompt speaks of something else: `write "A" at the top and "B" at the bottom` is one wish.
 _ENDS = re.compile(r"[.;!?\n。；！？]")
+#: "Put “Hello” on the video", without the words in marks and those of where they stand: they can only be written.
+_LAID = re.compile(
+    r"\W*(?:(?:please|pls|can|could|you)\s+)*(?:put|place|display|lay|stick|pon)(?:\s+(?:on|over|across|onto|en|sobre)?\s*"
+    r"(?:the |my |our |this |el |la |mi )?(?:video|vídeo|clip|footage|screen|picture|image|frame|imagen|pantalla)?)?"
+    r"\W*(?:please|pls|por favor)?\W*",
+    re.IGNORECASE,
+)
 _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]")
 #: Verbs of making that give a picture its text; others would change a text that is in it.
 _GIVING = {
@@ -87,6 +94,7 @@ def find(text: str) -> list[Quoted]:
         if around not in told:
             told[around] = bool(_names().search(around)), not re.sub(r"\W", "", _placings().sub(" ", around))
         named, placed = told[around]
+        named = named or bool(_LAID.fullmatch(_placings().sub(" ", around)))
         if named or (placed and found and not _ENDS.search(bare, found[-1].end, start)):
             found.append(each)
     return [each for each in found if each.words] or ([] if marked else list(_unmarked(text)) or _capitals(text))

@@ -88,6 +88,10 @@ def read_rest(clause: Clause, lexicon: Lexicon) -> Reading:
     factor, amount = loose_strength(clause)
     less = clause.has("less", "excess")
     measured = [lexicon.measures[piece.value] for piece in clause.of("aspect") if piece.value in lexicon.measures]
+    if measured and factor is not None and clause.has("make") and not (less or clause.has("more")):
+        # "Make the colours stronger": how much is the wish itself.
+        wishes = tuple(Wish(look, clause.text, less=factor < 1) for look in dict.fromkeys(measured))
+        return Reading(clause, wishes=wishes, less=factor < 1)
     if measured and (less or clause.has("more")):
         wishes = tuple(Wish(look, clause.text, factor, amount, less=less) for look in dict.fromkeys(measured))
         return Reading(clause, wishes=wishes, less=less)

@@ -16,8 +16,11 @@ from refilm.engines.effects.language.lexicon import LANGUAGES, Lexicon
 from refilm.engines.effects.language.meaning import read_clause, read_constraint
 from refilm.engines.effects.language.naming import named
 from refilm.engines.effects.language.phrases import Piece, cover
+from refilm.engines.effects.language.reasons import without_reasons
+from refilm.engines.effects.language.reference import both
 from refilm.engines.effects.language.remarks import as_remark
 from refilm.engines.effects.language.scopes import Scope, scopes
+from refilm.engines.effects.language.shown import shown
 from refilm.engines.effects.language.text import Token, accented
 from refilm.engines.effects.language.wish import Reading
 
@@ -29,7 +32,8 @@ _BREAKS = set(",.;!?\n\u3002\uff0c\u3001\uff1b\uff01\uff1f")
 
 def read(tokens: Sequence[Token], text: str, lexicon: Lexicon, *, references: int) -> tuple[Reading, ...]:
     """What each clause of a prompt asks for, in order."""
-    clauses = [named(clause, text) for clause in split(_pieces(tuple(tokens), lexicon), text)]
+    pieces = shown(both(_pieces(tuple(tokens), lexicon)), text, lexicon)
+    clauses = [named(clause, text) for clause in split(pieces, text)]
     mention = next((token.plain for token in tokens if token.kind == "mention"), "")
     asked = asked_in(clauses)
     readings: list[Reading] = []
@@ -50,7 +54,7 @@ def read(tokens: Sequence[Token], text: str, lexicon: Lexicon, *, references: in
                 reading = _inherit(heard, reading, lexicon)
             heard.append(reading)
         readings += [_at_times(reading, scope, lexicon) for reading, scope in zip(_confine(heard), found, strict=True)]
-    return tuple(readings)
+    return without_reasons(readings, lexicon)
 
 
 def _idle(reading: Reading, heard: Sequence[Reading], asked: Set[str], nearby: Set[str], lexicon: Lexicon) -> str:
@@ -61,7 +65,17 @@ def _idle(reading: Reading, heard: Sequence[Reading], asked: Set[str], nearby: S
         return "in the frame, which the look covers"
     if follows(reading, heard, lexicon):
         return "the sound follows the picture"
-    return "in the look already" if repeats(reading, heard, lexicon) else ""
+    already = repeats(reading, heard, lexicon) or _is_absorbed(reading, heard, lexicon)
+    return "in the look already" if already else ""
+
+
+def _is_absorbed(reading: Reading, heard: Sequence[Reading], lexicon: Lexicon) -> bool:
+    """Whether a clause only lists colours that a look before it has already: "cyberpunk, pink and blue"."""
+    bare = all(piece.kind in ("looks", "filler", "article", "strength") for piece in reading.clause.pieces)
+    if not bare or not reading.wishes or reading.clause.link not in ("comma", "and", "with"):
+        return False
+    absorbed = {name for each in heard for wish in each.wishes for name in lexicon.looks[wish.look].absorbs}
+    return all(wish.look in absorbed and lexicon.is_tint(wish.look) for wish in reading.wishes)
 
 
 def _at_times(reading: Reading, scope: Scope, lexicon: Lexicon) -> Reading:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 from refilm.engines.effects.language.clauses import Clause
@@ -17,6 +18,29 @@ GRADES = {
     "brightness", "contrast", "saturation", "warm", "cool", "black_and_white", "sepia", "teal_orange", "fade", "tint",
     "autumn", "cyberpunk", "golden_hour",
 }  # fmt: skip
+#: Looks that only say of a picture that it is painted, so that one that is to look like it is meant with its style.
+_PAINTED = frozenset({"painting", "oil", "watercolour", "hand_drawn"})
+#: Words of painting behind which the colours of a picture are a part of its style.
+_ALL_OF_IT = frozenset({"and", "style", "aspect", "filler", "article"})
+
+
+def both(pieces: Sequence[Piece]) -> tuple[Piece, ...]:
+    """The pieces of a prompt, of "the brush strokes and colours of the picture" the brush strokes: they bring both."""
+    told: list[Piece] = []
+    at = 0
+    while at < len(pieces):
+        end = at
+        while end < len(pieces) and pieces[end].kind in _ALL_OF_IT:
+            end += 1
+        run = pieces[at:end]
+        listed = {"and", "style", "aspect"} <= {piece.kind for piece in run}
+        if listed and end < len(pieces) and pieces[end].kind in ("refer", "mention"):
+            told += [piece for piece in run if piece.kind not in ("and", "aspect")]
+        else:
+            told += run
+        told += pieces[end : end + 1]
+        at = end + 1
+    return tuple(told)
 
 
 def read_reference(clause: Clause, lexicon: Lexicon, references: int, mention: str) -> Reading:
@@ -55,6 +79,7 @@ def _means_style(clause: Clause) -> bool:
         before.kind == "aspect" and piece.kind == "style" for before, piece in pairwise(clause.pieces)
     )
     painted = any(piece.value == REPAINT for piece in clause.of("make"))
+    painted = painted or (clause.has("simile") and any(piece.value in _PAINTED for piece in clause.of("looks")))
     return styled or (painted and not clause.has("aspect"))
 
 

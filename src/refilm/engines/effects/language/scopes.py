@@ -17,6 +17,8 @@ _SMALL = {"span", "filler", "article", "whole", "states", "into", "anything"}
 _LISTED = ("and", "or", "with")
 #: The topic of a clause with a time before and another behind what it asks for.
 CROWDED = "crowded_times"
+#: The piece that stands for all that has not been spoken of.
+_REST = ("topics", "rest")
 
 
 @dataclass(frozen=True)
@@ -39,12 +41,25 @@ def scopes(clauses: Sequence[Clause]) -> list[Scope]:
     if not any(clause.has("span") for clause in clauses):
         return [Scope(clause) for clause in clauses]
     told = [_own(clause) for clause in clauses]
+    _rest(told)
     used = _look_back(clauses, told)
     _look_ahead(clauses, told, used)
     return [
         replace(scope, why=_unused(scope)) if scope.bare and position not in used else scope
         for position, scope in enumerate(told)
     ]
+
+
+def _rest(told: list[Scope]) -> None:
+    """Give "the rest" what the time before it leaves of the clip: "blur it from 1 s to 3 s, then sharpen the rest"."""
+    for position, scope in enumerate(told[1:], 1):
+        before = told[position - 1]
+        kept = tuple(piece for piece in scope.clause.pieces if (piece.kind, piece.value) != _REST)
+        if len(kept) < len(scope.clause.pieces) and len(before.spans) == 1 and not scope.spans and not scope.why:
+            start, end = before.spans[0]
+            left: list[Span] = [(0.0, start)] if start else []
+            left += [(end, None)] if end is not None else []
+            told[position] = replace(scope, clause=replace(scope.clause, pieces=kept), spans=tuple(left))
 
 
 def _unused(scope: Scope) -> str:

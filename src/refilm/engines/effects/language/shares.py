@@ -15,9 +15,12 @@ _FRACTIONS = {
     "half": 50.0, "a half": 50.0, "one half": 50.0, "a third": 33.0, "one third": 33.0, "a quarter": 25.0,
     "one quarter": 25.0, "a fourth": 25.0, "two thirds": 67.0, "three quarters": 75.0,
 }  # fmt: skip
-_ABOUT = r"(?:just |only )?(?:about|around|roughly|approximately|approx|circa|nearly|almost|some|maybe|more or less)"
+_ABOUT = (
+    r"(?:just |only )?"
+    r"(?:about|around|roughly|approximately|approx|circa|nearly|almost|some|maybe|more or less|like|say)"
+)
 #: What a fraction is of behind these words is no strength: "by half a second".
-_OF = r"(?!\s+(?:of|an?|the|stops?|tones?|steps?|seconds?|minutes?|speed)\b)"
+_OF = r"(?!\s+(?:of|an?|the|stops?|tones?|steps?|seconds?|minutes?|speed|turns?|rotations?|circles?)\b)"
 _FRACTION = re.compile(
     rf"(?<!\w)by\s+(?:{_ABOUT}\s+)?(?P<fraction>{'|'.join(sorted(_FRACTIONS, key=len, reverse=True))})(?!\w){_OF}",
     re.IGNORECASE,

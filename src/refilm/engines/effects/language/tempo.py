@@ -29,21 +29,32 @@ _ASIDE = frozenset({
 })  # fmt: skip
 #: Small words before a percentage that is the speed itself, and no change of it.
 _ABSOLUTE = frozenset({"to", "at", "a", "al", "en", "hasta", "đến", "tới", "còn", "với", "ở", "到", "至", "以", "在"})
+_PLAYING = frozenset({"play", "plays", "run", "playback", "reproduce", "reproducir", "phát", "播放"})
 _FASTEST, _SLOWEST, _USUAL = 8.0, 0.25, 2.0
 #: Above this speed nothing is made between frames: one repeated now and then is not seen.
 _HARDLY_SLOWER = 0.8
 
 _NUMBERS = {
     "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "eight": 8, "ten": 10, "dos": 2, "tres": 3, "cuatro": 4,
-    "cinco": 5, "ocho": 8, "diez": 10, "hai": 2, "ba": 3, "bốn": 4, "năm": 5, "tám": 8, "mười": 10, "两": 2, "二": 2,
-    "三": 3, "四": 4, "五": 5, "八": 8, "十": 10,
+    "cinco": 5, "ocho": 8, "diez": 10, "hai": 2, "đôi": 2, "ba": 3, "bốn": 4, "năm": 5, "tám": 8, "mười": 10, "两": 2,
+    "二": 2, "三": 3, "四": 4, "五": 5, "八": 8, "十": 10,
 }  # fmt: skip
 _UNITS = r"(?:x|×|-?\s?times|-?\s?fold|\s?veces|\s?lần|倍)"
 _MULTIPLE = re.compile(
     rf"(?<![^\W\u3040-\u9fff])(?<![.,])(?:(?P<digits>\d+(?:[.,]\d+)?)\s?|(?P<word>{'|'.join(_NUMBERS)})\s?){_UNITS}(?![^\W\d_\u3040-\u9fff])",
     re.IGNORECASE,
 )
+#: "Gấp đôi", "gấp 3": so many times in Vietnamese, where no unit follows.
+_FOLD = re.compile(
+    r"(?<!\w)gấp\s+(?:(?P<digits>\d+(?:[.,]\d+)?)|(?P<word>đôi|hai|ba|bốn|năm|tám|mười))(?!\w)(?!\s*lần)", re.IGNORECASE
+)
 _GEOMETRIC = re.compile(r"(?<![\w.,])(?:x|×)\s?(?P<digits>\d+(?:[.,]\d+)?)(?![\w])", re.IGNORECASE)
+#: What may stand between a speed and how much of it is meant, and then is no clause's end.
+_LED = re.compile(
+    r"(?<=[\w)])\s*[,:\uff0c]?\s*\b(?:like|about|around|say|maybe|roughly|approximately|khoảng|unas?|大概|大约|约)\s*$"
+    r"|(?<=[\w)])\s*[,:\uff0c]\s*$",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True)
@@ -56,13 +67,20 @@ class Course:
 
 def set_apart(tokens: Sequence[Token], text: str) -> tuple[Token, ...]:
     """The tokens of a prompt, each multiple in it as a single one of kind "multiple"."""
-    found = [*_MULTIPLE.finditer(text), *_GEOMETRIC.finditer(text)]
+    found = [*_MULTIPLE.finditer(text), *_GEOMETRIC.finditer(text), *_FOLD.finditer(text)]
     if not found:
         return tuple(tokens)
-    kept = [token for token in tokens if not any(each.start() <= token.start < each.end() for each in found)]
+    spans = [(_leading_in(text, each.start()), each.end()) for each in found]
+    kept = [token for token in tokens if not any(start <= token.start < end for start, end in spans)]
     # No phrase has these marks, so that no phrase is ever found in it.
     kept += [Token("multiple", each.start(), each.end(), f"\u2039{_value(each)}\u203a", each.group()) for each in found]
     return tuple(sorted(kept, key=lambda token: token.start))
+
+
+def _leading_in(text: str, start: int) -> int:
+    """Where what leads to a multiple begins: the comma and the "like" of "make it faster, like 1.5 times"."""
+    led = _LED.search(text, 0, start)
+    return led.start() if led else start
 
 
 def _value(match: re.Match[str]) -> str:
@@ -78,6 +96,8 @@ def read_courses(clause: Clause, lexicon: Lexicon) -> list[Course] | str | None:
     tempos = [piece for piece in clause.pieces if _is_tempo(piece, lexicon)]
     if clause.link == "start" and all(piece.kind == "multiple" for piece in clause.pieces):
         return _alone(float(clause.pieces[0].value))
+    if not tempos and _plays_at(clause):
+        return _alone(float(clause.of("multiple")[0].value))
     if not tempos or any(piece not in tempos and not _is_aside(piece, tempos) for piece in clause.pieces):
         return None
     courses = [Course(REVERSE, {}) for piece in tempos if piece.value == REVERSE][:1]
@@ -90,6 +110,12 @@ def read_courses(clause: Clause, lexicon: Lexicon) -> list[Course] | str | None:
     if not _SLOWEST <= speed <= _FASTEST:
         return TOO_FAR
     return [*courses, _course(speed, repeats=_repeats(rest, lexicon))]
+
+
+def _plays_at(clause: Clause) -> bool:
+    """Whether a clause says at how many times its speed the clip is to be played: "play it at 1.25x"."""
+    plays = any(str(piece.value).split()[0] in _PLAYING for piece in clause.of("take"))
+    return plays and clause.has("multiple") and all(piece.kind in _ASIDE for piece in clause.pieces)
 
 
 def _alone(speed: float) -> list[Course] | str:
