@@ -32,6 +32,13 @@ class BodyTooLarge(errors.RefilmError):
     """The body is larger than this server accepts."""
 
 
+class Fault(errors.RefilmError):
+    """Something that nobody foresaw. All that is told of it is the name under which it was logged."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"Something went wrong on this server. Its log has it under the name {name}.")
+
+
 class NoSuchRoute(errors.RefilmError):
     """Nothing is served at this path."""
 
@@ -107,7 +114,7 @@ def problem(error: Exception, settings: ApiSettings) -> Response:
 
 def sentence(error: Exception, status: int) -> str:
     """What to tell the client. Of an unforeseen error: nothing that it says."""
-    if status == 500:
+    if status == 500 and not isinstance(error, Fault):
         return "Something went wrong on this server. It has been logged."
     return str(error) or HTTPStatus(status).phrase
 
