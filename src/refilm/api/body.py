@@ -14,8 +14,8 @@ from typing import Any, Never, TypeVar
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope
 
-from refilm.api.answers import BodyTooLarge
 from refilm.api.auth import header
+from refilm.api.refusals import BodyTooLarge
 from refilm.api.settings import ApiSettings
 from refilm.domain.redaction import without_secrets
 from refilm.errors import InvalidRequest, Issue

@@ -16,7 +16,8 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from refilm.api.answers import ErrorStyle, Fault, MethodNotAllowed, NoSuchRoute, dialect_error, status_of
+from refilm.api.answers import ErrorStyle, dialect_error
+from refilm.api.refusals import Fault, MethodNotAllowed, NoSuchRoute, status_of
 from refilm.api.settings import ApiSettings
 from refilm.telemetry import new_fault
 
