@@ -233,6 +233,13 @@ class Settings(BaseSettings):
             "best-effort elsewhere."
         ),
     )
+    ffmpeg_fixed: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description=(
+            "CVEs that the installed FFmpeg has mended although its version says otherwise, as distributions do, "
+            "comma-separated; a known hole that nothing covers stops the start."
+        ),
+    )
     spares: int | None = Field(
         None,
         ge=0,
@@ -395,7 +402,7 @@ class Settings(BaseSettings):
             raise ValueError("must be a URL such as http://127.0.0.1:8080/v1, without key or query")
         return value
 
-    @field_validator("engines", "pools", "trusted_proxies", mode="before")
+    @field_validator("engines", "pools", "trusted_proxies", "ffmpeg_fixed", mode="before")
     @classmethod
     def _split_names(cls, value: object) -> object:
         return tuple(name.strip() for name in value.split(",") if name.strip()) if isinstance(value, str) else value
