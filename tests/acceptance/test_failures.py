@@ -202,6 +202,7 @@ def bad_engines(folder: Path, patched: pytest.MonkeyPatch) -> dict[str, Task]:
         "standstill": "silently",
         "engine-died": "signal SIGKILL",
         "engine-broke": "raise",
+        "engine-gave-up": "give-up",
         "no-room": "full",
         "server-fault": "copy",
         "server-killed": "slowly",

@@ -87,6 +87,7 @@ CAUSES = (
     Cause("standstill", TooExpensive, "nothing was heard of the work for five minutes", "report the clip"),
     Cause("engine-died", EngineCrash, "the process that ran the edit died, or was killed", _LATER, retried=True),
     Cause("engine-broke", EngineCrash, "the engine raised something unforeseen", _LATER, retried=True),
+    Cause("engine-gave-up", EditFailure, "the engine said that it cannot go on, and why", "as `failure` says"),
     Cause("no-room", EngineCrash, "the server's disk was full", _LATER, retried=True),
     Cause("server-killed", EngineCrash, "the server itself was killed during each attempt", _LATER, retried=True),
     Cause("server-fault", EngineCrash, "a fault of the server", "report it with the name that `failure` gives"),
