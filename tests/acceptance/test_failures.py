@@ -54,7 +54,7 @@ class Desk:
 
     def __init__(self, data: Path, runner: Runner | None = None, **settings: Any) -> None:
         prices = dict.fromkeys(Model, 1.0)
-        settings = {"sandbox": Sandbox.OFF, "spares": 0, "workers": 2, "prices": prices, **settings}
+        settings = {"sandbox": Sandbox.OFF, "spares": 0, "workers": 3, "prices": prices, **settings}
         self.server: Server = build(Settings(data=data, **settings), runner=runner)
         key = self.server.accounts.create_key("ann")
         self.server.accounts.set_credits("ann", CREDITS)
@@ -194,8 +194,8 @@ def gone(desk: Desk, folder: Path) -> Task:
 def bad_engines(folder: Path, patched: pytest.MonkeyPatch) -> dict[str, Task]:
     """Tasks whose engine or server is at fault, with an engine that does what the prompt says."""
     command = (sys.executable, "-I", str(ODD_CHILD))
-    runner = Runner(Limits(idle_seconds=4), command=command, sandbox=Sandbox.OFF)
-    desk = Desk(folder / "engines", runner, edit_seconds=8)
+    runner = Runner(Limits(idle_seconds=3), command=command, sandbox=Sandbox.OFF)
+    desk = Desk(folder / "engines", runner, edit_seconds=5, workers=4)
     prompts = {
         "bad-output": "unplayable",
         "too-slow": "slowly",
