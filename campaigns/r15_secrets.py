@@ -23,7 +23,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -50,7 +50,10 @@ TRIES = 60
 
 @dataclass
 class Wishes:
-    """What a run shall do. forms: of the log.  commands: whether to run those too.  content: whether it is logged."""
+    """What a run shall do. forms: of the log.  content: whether it is logged.
+
+    refusals: whether every endpoint refuses in every way, too.  keys: by which keys.  commands: whether those are run.
+    """
 
     kind: str
     seed: int
@@ -58,6 +61,8 @@ class Wishes:
     forms: tuple[str, ...] = ("json", "text")
     commands: bool = True
     content: bool = False
+    refusals: bool = True
+    keys: tuple[str, ...] = ("key", "admin", "reader")
 
 
 @dataclass
@@ -118,12 +123,14 @@ class Trial:
             self.client = Client(host, self.planted, self.found)
             host.start()
             try:
-                refuse_everywhere(self)
+                if self._wishes.refusals:
+                    refuse_everywhere(self, self._wishes.keys)
                 fail_tasks(self, source)
                 break_the_server(self)
                 lock_out(self)
             finally:
                 host.stop()
+                self.client.close()
             search_log(host.told().encode(), self)
             if self._wishes.commands:
                 run_commands(self, settings)
@@ -139,6 +146,7 @@ class Trial:
             "REFILM_LOG_FORMAT": self._form,
             "REFILM_LOG_CONTENT": str(self._wishes.content).lower(),
             "REFILM_ROUTES": ROUTES,
+            "REFILM_WORKERS": "4",
             "REFILM_ENGINES": "campaign,effects",
             "REFILM_CHAT_URL": f"{proxy.url}/v1",
             "REFILM_CHAT_KEY": new("key of the chat model", "sk-"),
@@ -183,6 +191,10 @@ class Client:
         self.admin = planted.known("key of an administrator", self._command("keys create boss --scope admin"))
         self._command("keys tier capped tiny")
         self._command("keys credits poor 0")
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        self._http.close()
 
     def _command(self, words: str) -> str:
         command = [*self.host.refilm, *words.split(), "--data", self.host.data]
@@ -246,7 +258,7 @@ class Client:
 # what a client can do wrong
 
 
-def refuse_everywhere(trial: Trial) -> None:
+def refuse_everywhere(trial: Trial, keys: Sequence[str]) -> None:
     """Every endpoint refuses in every way, with secrets in all places that a client can write to."""
     client, new = trial.client, trial.planted.credential
     document = client.send("GET", "/openapi.json").json()
@@ -280,7 +292,7 @@ def refuse_everywhere(trial: Trial) -> None:
         for method in methods:
             for headers in odd_headers(secrets):
                 client.send(method.upper(), filled(path, secrets["path"]), headers=headers)
-            send_odd_bodies(client, method.upper(), path, secrets)
+            send_odd_bodies(client, method.upper(), path, secrets, [getattr(client, name) for name in keys])
     for path in ("/", f"/v1/{secrets['path']}", f"/files/{secrets['path']}?signature={secrets['query parameter']}"):
         client.send("GET", path, client.key)
         client.send("TRACE", path, client.key)
@@ -302,11 +314,11 @@ def odd_headers(secrets: Mapping[str, str]) -> Iterator[dict[str, str]]:
     yield {"Authorization": f"Bearer {secrets['wrong key']}", "User-Agent": secrets["user agent"]}
 
 
-def send_odd_bodies(client: Client, method: str, path: str, secrets: Mapping[str, str]) -> None:
+def send_odd_bodies(client: Client, method: str, path: str, secrets: Mapping[str, str], keys: Sequence[str]) -> None:
     """What is refused behind the key, by each key that can get so far."""
     there = filled(path, secrets["path"]) + f"?api_key={secrets['query parameter']}&limit={secrets['query parameter']}"
     json_type = {"Content-Type": "application/json"}
-    for key in (client.key, client.admin, client.reader):
+    for key in keys:
         client.send(method, there, key, headers={"X-Runway-Version": secrets["version header"]})
         client.send(method, there, key, headers={"X-Forwarded-For": secrets["forwarded address"]}, content=b"")
         if method in ("GET", "DELETE"):
@@ -399,7 +411,7 @@ def cap(trial: Trial, video: str) -> None:
     for key, status in ((client.capped, 429), (client.poor, 400)):
         prompt = trial.planted.content(f"prompt that is refused with {status}")
         for _ in range(2):
-            body = {"model": "gen4_aleph", "videoUri": data, "promptText": f"raise {prompt}"}
+            body = {"model": "gen4_aleph", "videoUri": data, "promptText": prompt}
             answer = client.send("POST", "/v1/video_to_video", key, json=body)
         assert answer.status_code == status, answer.text
     stranger = {"model": "gen4_aleph", "videoUri": video, "promptText": trial.planted.content("prompt of a stranger")}
@@ -412,7 +424,7 @@ def cap(trial: Trial, video: str) -> None:
 def break_the_server(trial: Trial) -> None:
     """A row that our own code cannot read, and a database that goes away."""
     client = trial.client
-    task = client.create(f"wait 0.1 s, raise {trial.planted.content('prompt of a broken row')}", the_upload(trial))
+    task = client.create(trial.planted.content("prompt of a broken row"), the_upload(trial))
     client.ended(task["id"])
     change(trial, "UPDATE tasks SET status = '{}' WHERE id = '{}'", trial.planted.content("broken row"), task["id"])
     for path in (f"/v1/tasks/{task['id']}", f"/refilm/v1/tasks/{task['id']}", "/refilm/v1/tasks"):
