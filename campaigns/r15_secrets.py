@@ -38,6 +38,9 @@ from planted import Kind, Planted
 from server_process import environment
 from traffic import ROUTES
 
+from refilm.bootstrap.places import open_accounts
+from refilm.config import Settings
+from refilm.domain.account import USUAL_SCOPES, KeyScope, NewKey
 from refilm.testing import make_clip
 
 VERSION = {"X-Runway-Version": "2024-11-06"}
@@ -50,18 +53,13 @@ TRIES = 60
 
 @dataclass
 class Wishes:
-    """What a run shall do. forms: of the log.  content: whether it is logged.
-
-    refusals: whether every endpoint refuses in every way, too.  keys: by which keys.  commands: whether those are run.
-    """
+    """What a run shall do. forms: of the log.  keys: who is refused.  commands: whether those are run, too."""
 
     kind: str
     seed: int
     data: Path
     forms: tuple[str, ...] = ("json", "text")
     commands: bool = True
-    content: bool = False
-    refusals: bool = True
     keys: tuple[str, ...] = ("key", "admin", "reader")
 
 
@@ -120,11 +118,10 @@ class Trial:
         with HttpsSource(self.folder, self.folder / "ca.pem") as source, EchoingProxy() as proxy:
             settings = self._settings(source, proxy)
             host = Host(self.folder / "data", settings)
-            self.client = Client(host, self.planted, self.found)
+            self.client = Client(host, self._rows(), self.planted, self.found)
             host.start()
             try:
-                if self._wishes.refusals:
-                    refuse_everywhere(self, self._wishes.keys)
+                refuse_everywhere(self, self._wishes.keys)
                 fail_tasks(self, source)
                 break_the_server(self)
                 lock_out(self)
@@ -138,13 +135,16 @@ class Trial:
             search_folder(self)
         self.found.secrets = len(self.planted.secrets)
 
+    def _rows(self) -> Settings:
+        """Where the rows are, for this process."""
+        return Settings(data=self.folder / "data", database_url=self._more.get("REFILM_DATABASE_URL"))
+
     def _settings(self, source: HttpsSource, proxy: EchoingProxy) -> dict[str, str]:
         new = self.planted.credential
         return {
             **self._more,
             "REFILM_LOG_LEVEL": "debug",
             "REFILM_LOG_FORMAT": self._form,
-            "REFILM_LOG_CONTENT": str(self._wishes.content).lower(),
             "REFILM_ROUTES": ROUTES,
             "REFILM_WORKERS": "4",
             "REFILM_ENGINES": "campaign,effects",
@@ -181,27 +181,28 @@ def marked(clip: Path, to: Path, title: str) -> Path:
 class Client:
     """Sends requests, and looks for secrets in every answer at once."""
 
-    def __init__(self, host: Host, planted: Planted, found: Found) -> None:
+    def __init__(self, host: Host, settings: Settings, planted: Planted, found: Found) -> None:
+        """settings: where the rows are, in which the accounts are made."""
         self.host, self._planted, self._found = host, planted, found
         self._http = httpx2.Client(base_url=host.url, trust_env=False, timeout=30)
-        self.key = planted.known("key of an account", host.new_key("owner"))
-        self.capped = planted.known("key of a capped account", host.new_key("capped"))
-        self.poor = planted.known("key of a poor account", host.new_key("poor"))
-        self.reader = planted.known("key that may only read", self._command("keys create owner --scope read"))
-        self.admin = planted.known("key of an administrator", self._command("keys create boss --scope admin"))
-        self._command("keys tier capped tiny")
-        self._command("keys credits poor 0")
+        usual, admin, reading = USUAL_SCOPES, frozenset({KeyScope.ADMIN}), frozenset({KeyScope.READ})
+        with open_accounts(settings) as accounts:
+            self.key, self.capped, self.poor, self.reader, self.admin = (
+                planted.known(f"key of {account}, {len(scopes)}", accounts.issue(NewKey(account, scopes=scopes))[1])
+                for account, scopes in (
+                    ("owner", usual),
+                    ("capped", usual),
+                    ("poor", usual),
+                    ("owner", reading),
+                    ("boss", admin),
+                )
+            )
+            accounts.set_tier("capped", "tiny")
+            accounts.set_credits("poor", 0)
 
     def close(self) -> None:
         """Let go of the connections."""
         self._http.close()
-
-    def _command(self, words: str) -> str:
-        command = [*self.host.refilm, *words.split(), "--data", self.host.data]
-        done = subprocess.run(
-            command, capture_output=True, text=True, check=True, timeout=60, env=environment(self.host._settings)
-        )
-        return done.stdout.strip()
 
     def send(
         self, method: str, path: str, key: str | None = None, *, may_tell: bool = False, **more: Any

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from planted import Kind, Planted
-from r15_secrets import Wishes, run
+from r15_secrets import Found, Trial, Wishes, run, search_log
 
 
 @pytest.mark.slow
@@ -21,14 +21,21 @@ def test_nothing_tells_a_secret(tmp_path: Path):
     assert {"INTERNAL", "ASSET.INVALID", "INPUT_PREPROCESSING.UNSUPPORTED", "SUCCEEDED"} <= found.tasks
 
 
-@pytest.mark.slow
 def test_a_leak_is_noticed(tmp_path: Path):
-    """With the setting that shows content, the log tells prompts; the search finds them, and still no credential."""
-    found = run(Wishes("sqlite", 4, tmp_path, forms=("text",), commands=False, content=True, refusals=False))
+    """A prompt or a password in a log is named with its line, and a log in which nothing happened proves nothing."""
+    happened = "request_failed\ntask started\nattempt broke off\n"
+    trial = Trial(Wishes("sqlite", 4, tmp_path), tmp_path, "text", {}, None, Found())
+    prompt, password = trial.planted.content("a prompt"), trial.planted.credential("a password")
 
-    told = [fault for fault in found.wrong if "log tells the prompt of a crash" in fault]
-    assert len(told) == 1
-    assert not [fault for fault in found.wrong if "key" in fault.partition(":")[0] or "password" in fault]
+    search_log(happened.encode(), trial)
+    assert trial.found.wrong == []
+    search_log(f"{happened}{prompt} came\nopened with {password}\n".encode(), trial)
+    search_log(b"nothing", trial)
+
+    assert len(trial.found.wrong) == 5
+    assert trial.found.wrong[0].endswith(f"log tells the a prompt: b'{prompt} came'")
+    assert "the a password" in trial.found.wrong[1]
+    assert all("proves nothing" in fault for fault in trial.found.wrong[2:])
 
 
 def test_a_secret_is_found_in_every_spelling():
