@@ -4,7 +4,7 @@ VENV := .venv
 RUN := $(VENV)/bin
 STAMP := $(VENV)/.synced
 
-.PHONY: demo test check fix serve bench pictures clean
+.PHONY: demo test check fix serve bench audit sbom pictures clean
 
 # One locked path: uv comes into the environment by pip where it is absent, then installs exactly what uv.lock says.
 $(STAMP): pyproject.toml uv.lock
@@ -40,6 +40,20 @@ bench: $(STAMP)  ## tables against named peers; about 25 minutes, and a few with
 	$(RUN)/python bench/api.py
 	$(RUN)/python bench/quality.py $(BENCH)
 	$(RUN)/python bench/scale.py $(BENCH)
+
+# What uv.lock holds, with the hashes, for tools that do not read it: every extra and group, or what a release installs.
+LOCKED := $(RUN)/uv export --quiet --frozen --no-emit-project --all-extras
+
+audit: $(STAMP)  ## known vulnerabilities of everything that is locked; asks the network
+	$(RUN)/uv sync --quiet --frozen --inexact --extra demo --group audit
+	@mkdir -p .cache
+	$(LOCKED) --all-groups --output-file .cache/locked.txt >/dev/null
+	$(RUN)/pip-audit --strict --require-hashes --disable-pip --requirement .cache/locked.txt
+
+sbom: $(STAMP)  ## dist/refilm.cdx.json: what a release consists of, in CycloneDX
+	@mkdir -p dist
+	$(LOCKED) --no-dev --format cyclonedx1.5 --output-file dist/refilm.cdx.json >/dev/null
+	@echo dist/refilm.cdx.json
 
 # For instance `make campaign-r01_kill ARGS="--database postgres"`; campaigns/README.md lists them.
 campaign-%: $(STAMP)  ## a long reliability run; one line of verdict at its end

@@ -1,13 +1,15 @@
-"""Writes the reference pages that follow from the code: settings, commands, operators.
+"""Writes the reference pages that follow from the code: settings, commands, operators, and the tables of failures.
 
-    python docs/generate.py            writes docs/reference/{settings,commands,operators}.md
+    python docs/generate.py            writes docs/reference/{settings,commands,operators,failures}.md
     python docs/generate.py --check    writes nothing; exit status 1 and the names of pages that are out of date
 
-`tests/docs` runs the check. Knows nothing of the other pages, which are written by hand.
+`tests/docs` runs the check. Of failures.md the tables are made, between their marks; the rest is written by hand, as
+are the other pages.
 """
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from enum import EnumType
@@ -17,8 +19,10 @@ from typing import Any, get_args, get_origin
 from annotated_types import Ge, Gt, Le
 from pydantic_core import to_json
 
+from refilm.api.refusals import REFUSALS
 from refilm.cli import app
 from refilm.config import Settings
+from refilm.domain.failures import CAUSES
 from refilm.engines.effects.language.lexicon import Look, lexicon, read_table
 from refilm.engines.effects.operator import OperatorSpec, Parameter
 from refilm.engines.effects.operators import DRAWING, OPERATORS
@@ -65,7 +69,20 @@ def current(name: str) -> str | None:
 def pages() -> dict[str, str]:
     """Every generated page by file name."""
     made = {"settings.md": settings_page(), "commands.md": commands_page(), "operators.md": operators_page()}
-    return {name: "\n".join([MADE, "", *lines]).rstrip() + "\n" for name, lines in made.items()}
+    whole = {name: "\n".join([MADE, "", *lines]).rstrip() + "\n" for name, lines in made.items()}
+    tables = {"tasks": task_failures(), "requests": refusals()}
+    return {**whole, "failures.md": with_tables(current("failures.md") or "", tables)}
+
+
+def with_tables(page: str, tables: Mapping[str, list[str]]) -> str:
+    """The page with these tables between the marks that name them."""
+    for name, lines in tables.items():
+        marks = re.compile(rf"(<!-- {name}: [^\n]*-->\n).*?(<!-- end of {name} -->)", re.DOTALL)
+        text = "\n".join(["", *lines, "", ""])
+        page, found = marks.subn(lambda mark, text=text: mark[1] + text + mark[2], page)
+        if found != 1:
+            raise SystemExit(f"failures.md must have the marks of {name!r} once")
+    return page
 
 
 def row(*cells: str) -> str:
@@ -76,6 +93,29 @@ def row(*cells: str) -> str:
 def table(*heads: str) -> list[str]:
     """The two lines that begin a table."""
     return [row(*heads), row(*("---" for _ in heads))]
+
+
+# failures
+
+
+def task_failures() -> list[str]:
+    """Every way in which a task fails."""
+    rows = [
+        row(f"`{each.code}`", f"`{each.raised.__name__}`", each.cause, yes_or_no(each.retried), "yes", each.advice)
+        for each in CAUSES
+    ]
+    return [*table("`failureCode`", "Raised as", "Cause", "Tried again", "Refunded", "What to do"), *rows]
+
+
+def yes_or_no(so: bool) -> str:
+    """In a word."""
+    return "yes" if so else "no"
+
+
+def refusals() -> list[str]:
+    """Every way in which a request is refused."""
+    rows = [row(str(each.status), f"`{each.raised.__name__}`", each.cause, each.advice) for each in REFUSALS]
+    return [*table("Status", "Raised as", "Cause", "What to do"), *rows]
 
 
 # settings

@@ -18,6 +18,7 @@ from datetime import datetime
 from typing import Any
 
 from refilm.domain.account import Tier
+from refilm.domain.redaction import said
 from refilm.domain.task import Task
 from refilm.store.base import Store
 from refilm.store.sql import Transaction
@@ -243,7 +244,7 @@ class Admission:
             if not began.is_set():  # its transaction never began: the next wake must not wait for it
                 self._waking.release()
             if not look.cancelled() and (error := look.exception()) is not None:
-                logger.warning("admission failed, the sweep will repeat it: %s", error)
+                logger.warning("admission failed, the sweep will repeat it: %s", said(error))
 
         try:
             self._store.write(look).add_done_callback(looked)

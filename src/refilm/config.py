@@ -10,7 +10,7 @@ import re
 from ipaddress import ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -32,6 +32,9 @@ def _is_private_enough(endpoint: str | None) -> bool:
     parts = urlsplit(endpoint or "https://aws")
     return parts.scheme == "https" or parts.hostname in ("127.0.0.1", "::1", "localhost")
 
+
+#: The shortest secret that is cut out of logs wherever it stands.
+LEAST_SECRET = 6
 
 #: Workers with processors, with GPUs, or that pass edits on to other servers.
 Pool = Literal["cpu", "gpu", "relay"]
@@ -230,6 +233,13 @@ class Settings(BaseSettings):
             "best-effort elsewhere."
         ),
     )
+    ffmpeg_fixed: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description=(
+            "CVEs that the installed FFmpeg has mended although its version says otherwise, as distributions do, "
+            "comma-separated; a known hole that nothing covers stops the start."
+        ),
+    )
     spares: int | None = Field(
         None,
         ge=0,
@@ -315,6 +325,13 @@ class Settings(BaseSettings):
         description="File that notes who did what, one JSON object a line; unset: audit.jsonl in the data folder.",
     )
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="The least that is logged.")
+    log_content: bool = Field(
+        False,
+        description=(
+            "Log what tasks are about, too: prompts, input URLs, and what engines and libraries say of clips; secrets "
+            "and query strings never are."
+        ),
+    )
 
     @field_validator("database_url")
     @classmethod
@@ -378,7 +395,14 @@ class Settings(BaseSettings):
             raise ValueError("dead_seconds must be at least three times beat_seconds")
         return self
 
-    @field_validator("engines", "pools", "trusted_proxies", mode="before")
+    @field_validator("chat_url")
+    @classmethod
+    def _has_no_key(cls, value: str | None) -> str | None:
+        if value is not None and ("@" in value or "?" in value):
+            raise ValueError("must be a URL such as http://127.0.0.1:8080/v1, without key or query")
+        return value
+
+    @field_validator("engines", "pools", "trusted_proxies", "ffmpeg_fixed", mode="before")
     @classmethod
     def _split_names(cls, value: object) -> object:
         return tuple(name.strip() for name in value.split(",") if name.strip()) if isinstance(value, str) else value
@@ -407,6 +431,16 @@ class Settings(BaseSettings):
         if model is Model.ALEPH2:
             return ModelLimits(min_seconds=2, max_seconds=self.aleph2_max_seconds, long_side=1920, short_side=1080)
         return ModelLimits(min_seconds=0, max_seconds=self.gen4_aleph_max_seconds, long_side=3840, short_side=2160)
+
+    def secrets(self) -> frozenset[str]:
+        """What opens something and stands in the settings: secret texts, and the passwords of URLs, decoded and not.
+
+        Very short ones are left out: a log without every "a" would tell nothing.
+        """
+        values = [value.get_secret_value() for _, value in self if isinstance(value, SecretStr)]
+        passwords = [urlsplit(value).password for value in values if "://" in value]
+        found = [*(value for value in values if "://" not in value), *(each for each in passwords if each)]
+        return frozenset(text for each in found for text in (each, unquote(each)) if len(text) >= LEAST_SECRET)
 
     def sandbox_level(self) -> Sandbox:
         """How far children are locked."""

@@ -29,7 +29,12 @@ from typing import Any, ClassVar
 
 
 class RefilmError(Exception):
-    """Base of everything that Refilm raises on purpose."""
+    """Base of everything that Refilm raises on purpose.
+
+    quotes: whether its sentence may quote what a client wrote; such a sentence is for the client, and not for logs.
+    """
+
+    quotes: ClassVar[bool] = False
 
 
 @dataclass(frozen=True)
@@ -48,6 +53,8 @@ class Issue:
 
 class InvalidRequest(RefilmError):
     """The request cannot be accepted as sent; `issues` name every reason."""
+
+    quotes = True
 
     def __init__(self, issues: Sequence[Issue]) -> None:
         super().__init__("; ".join(issue.message for issue in issues))
@@ -105,6 +112,7 @@ class Cancelled(RefilmError):
 class EditFailure(RefilmError):
     """The task ends FAILED with this sentence as its `failure`."""
 
+    quotes = True
     failure_code: ClassVar[str] = "INTERNAL"
     retryable: ClassVar[bool] = False
 
@@ -143,6 +151,8 @@ class TooExpensive(EditFailure):
 
 
 class EngineCrash(EditFailure):
-    """The process that ran the edit died."""
+    """The process that ran the edit died. words: what it said itself, which may be a stranger's."""
 
+    quotes = False
     retryable = True
+    words: str = ""

@@ -1,14 +1,17 @@
 """What Refilm tells about itself: one log formatter, and numbers for Prometheus.
 
-Events carry ids, codes and sizes. Prompts, URLs and keys are not logged; what looks like one is cut out all the same.
+Events carry ids, codes and sizes. What must not be seen is cut out in one place, the formatter; `domain.redaction`
+says what that is.
 """
 
 from __future__ import annotations
 
 import logging
-import re
+import secrets
 import sys
-from collections.abc import Callable, Iterator, Mapping, MutableMapping
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
@@ -16,34 +19,61 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-SECRET = re.compile(r"key_[0-9a-f]{16,}|(?<=Bearer )\S+|(?<=signature=)[^&\s]+|data:[\w/+.;=-]*;base64,[\w+/=%-]+")
+from refilm.domain.redaction import CONTENT_FIELDS, redacted, told_error
+
+#: Libraries that tell much, and nothing that an operator of Refilm needs.
+CHATTY = ("uvicorn.access", "httpx2", "httpcore2", "dbos", "numba", "sqlalchemy", "asyncio")
 
 
-def redacted(value: Any) -> Any:
-    """A value fit for a log: keys, signatures and data URIs in its text are cut out, however deep they stand."""
-    if isinstance(value, str):
-        return SECRET.sub("[cut]", value)
-    if isinstance(value, Mapping):
-        return {name: redacted(item) for name, item in value.items()}
-    if isinstance(value, (list, tuple, set, frozenset)):
-        return [redacted(item) for item in value]
-    return value if value is None or isinstance(value, (bool, int, float)) else redacted(repr(value))
+@dataclass(frozen=True)
+class Redaction:
+    """The last look at an event before it is written.
+
+    known: secrets of this process, which are cut out wherever they stand.  content: whether prompts, URLs, file names
+    and what libraries say may be told.
+    """
+
+    known: frozenset[str] = frozenset()
+    content: bool = False
+
+    def __call__(self, _logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        """The event without secrets, and without content where that is not wanted."""
+        error = error_in(event.pop("exc_info", None))
+        if error is not None:
+            event["trace"] = told_error(error, content=self.content)
+        event.pop("stack_info", None)
+        return {
+            name: value if name.startswith("_") else redacted(value, self.known, content=self.content)
+            for name, value in event.items()
+            if self.content or name not in CONTENT_FIELDS
+        }
 
 
-def redact_event(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """The last look at an event before it is written."""
-    return {name: value if name.startswith("_") else redacted(value) for name, value in event.items()}
+def error_in(told: Any) -> BaseException | None:
+    """The exception that an event came with, however it was handed over."""
+    if told is True:
+        return sys.exc_info()[1]
+    return told[1] if isinstance(told, tuple) else told if isinstance(told, BaseException) else None
 
 
-def configure_logging(form: str, level: str) -> None:
-    """Send every log line of this process, ours and the libraries', to standard error. form: "text" or "json"."""
+def new_fault() -> str:
+    """A name for one unforeseen error: in the log beside what is known of it, and all that a client is told."""
+    return secrets.token_hex(6)
+
+
+def configure_logging(form: str, level: str, *, known: Iterable[str] = (), content: bool = False) -> None:
+    """Send every log line of this process, ours and the libraries', to standard error. form: "text" or "json".
+
+    known, content: see Redaction. Below "info" only Refilm tells more; libraries might tell anything. What nobody
+    catches is logged, too, in the place of Python's own trace.
+    """
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.processors.format_exc_info,
-        redact_event,
+        structlog.stdlib.PositionalArgumentsFormatter(),
+        Redaction(frozenset(known), content),
     ]
     last = structlog.processors.JSONRenderer() if form == "json" else structlog.dev.ConsoleRenderer(colors=False)
     structlog.configure(
@@ -59,11 +89,27 @@ def configure_logging(form: str, level: str) -> None:
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, last],
         )
     )
-    root = logging.getLogger()
+    root, wanted = logging.getLogger(), logging.getLevelNamesMapping()[level.upper()]
     root.handlers[:] = [handler]
-    root.setLevel(level.upper())
-    for chatty in ("uvicorn.access", "httpx2", "httpcore2", "dbos", "numba"):
-        logging.getLogger(chatty).setLevel(logging.WARNING)
+    root.setLevel(max(wanted, logging.INFO))
+    logging.getLogger("refilm").setLevel(wanted)
+    for name in CHATTY:
+        logging.getLogger(name).setLevel(logging.WARNING)
+    log_what_nobody_catches()
+
+
+def log_what_nobody_catches() -> None:
+    """Let the formatter see what Python would print by itself: uncaught exceptions and warnings."""
+    log = structlog.get_logger("refilm")
+
+    def uncaught(error: BaseException | None, where: str) -> None:
+        if error is not None and not isinstance(error, KeyboardInterrupt | SystemExit):
+            log.critical("uncaught", fault=new_fault(), where=where, exc_info=error)
+
+    sys.excepthook = lambda _kind, error, _at: uncaught(error, "main thread")
+    threading.excepthook = lambda told: uncaught(told.exc_value, f"thread {told.thread.name if told.thread else ''}")
+    sys.unraisablehook = lambda told: uncaught(told.exc_value, "while something was thrown away")
+    logging.captureWarnings(True)
 
 
 class TaskCounts(Collector):

@@ -23,6 +23,7 @@ from refilm.assets.fetch import Fetcher
 from refilm.assets.room import Room
 from refilm.domain.clip import ClipInfo
 from refilm.domain.edit import EditRequest, Model, ModelLimits
+from refilm.domain.redaction import said
 from refilm.domain.task import MAX_ATTEMPTS, Failure, Task
 from refilm.domain.uri import UriForm, form_of, parse_upload_uri
 from refilm.errors import (
@@ -41,6 +42,7 @@ from refilm.queue import Interrupted, Overtaken, Step
 from refilm.runner.process import ERRORS, Runner
 from refilm.service import Service, output_key
 from refilm.store.base import Store
+from refilm.telemetry import new_fault
 
 T = TypeVar("T")
 
@@ -81,6 +83,14 @@ class Walk:
 
     task: Task
     step: Step
+
+
+def ending_of(failure: RefilmError) -> dict[str, Any]:
+    """What is known of how an attempt ended, as fields of an event: facts, and what a child process said itself."""
+    ending: dict[str, Any] = {"notes": getattr(failure, "__notes__", [])}
+    if isinstance(failure, EngineCrash) and failure.words:
+        ending["words"] = failure.words
+    return ending
 
 
 #: Engine, request and a poll that may raise Cancelled, to what the engine shall know besides its options.
@@ -135,7 +145,8 @@ class Workflow:
         if task is None:
             return
         log = logger.bind(task_id=task_id, engine=task.engine)
-        log.info("task started", attempt=task.attempt)
+        inputs = [item.uri for item in inputs_of(task.request)]
+        log.info("task started", attempt=task.attempt, prompt=task.request.prompt_text, inputs=inputs)
         walk = Walk(task, step)
         try:
             self._end(walk, log)
@@ -157,13 +168,15 @@ class Workflow:
             log.info("task not wanted any more")
         except EditFailure as failure:
             self._fail(walk.task, failure)
-            log.info("task failed", failure_code=failure.failure_code, notes=getattr(failure, "__notes__", []))
+            log.info("task failed", failure_code=failure.failure_code, words=str(failure), **ending_of(failure))
         except StorageFull as full:
             self._fail(walk.task, EngineCrash(str(full)))
             log.error("no room for a task's files", reason=str(full))
         except Exception:
-            log.exception("task broke")
-            self._fail(walk.task, EngineCrash("Something went wrong inside the server; try again later."))
+            fault = new_fault()
+            log.exception("task broke", fault=fault)
+            told = f"Something went wrong inside the server; try again later. Its log has it under the name {fault}."
+            self._fail(walk.task, EngineCrash(told))
 
     def _walk(self, walk: Walk) -> None:
         self._until_there_is_room(walk.task)
@@ -205,8 +218,8 @@ class Workflow:
         except (EditFailure, StorageFull) as failure:
             if isinstance(failure, EditFailure) and not failure.retryable:
                 raise
-            notes = getattr(failure, "__notes__", [])
-            logger.warning("attempt broke off", task_id=task.id, attempt=task.attempt, reason=str(failure), notes=notes)
+            named = {"task_id": task.id, "attempt": task.attempt, "reason": said(failure)}
+            logger.warning("attempt broke off", **named, **ending_of(failure))
             return {"broke_off": task.attempt, "error": type(failure).__name__, "message": str(failure)}
 
     def _next_attempt(self, walk: Walk, error: type[RefilmError], message: str) -> None:

@@ -15,6 +15,7 @@ from typer.main import get_command
 
 from refilm import errors
 from refilm.api.app import create_app
+from refilm.api.refusals import REFUSALS
 from refilm.cli import app as commands_app
 from refilm.config import Settings
 from refilm.engines.effects.operators import DRAWING, OPERATORS
@@ -122,14 +123,12 @@ def test_every_failure_code_is_documented() -> None:
 
 def test_every_error_that_has_a_status_is_documented() -> None:
     """Each error that the HTTP edge answers with a status of its own is named beside it."""
-    from refilm.api import answers
-
     rows = [line for line in page("failures.md").splitlines() if line.startswith("|")]
 
     missing = [
-        (kind.__name__, status)
-        for kind, status in answers._STATUS
-        if not any(f"`{kind.__name__}`" in row and row.startswith(f"| {status} ") for row in rows)
+        (each.raised.__name__, each.status)
+        for each in REFUSALS
+        if not any(f"`{each.raised.__name__}`" in row and row.startswith(f"| {each.status} ") for row in rows)
     ]
 
     assert not missing

@@ -13,12 +13,14 @@ import signal
 import subprocess
 import sys
 import time
+from fractions import Fraction
 from pathlib import Path
 
 from refilm.domain.edit import Model
 from refilm.engines.base import Capabilities, Outcome, Progress
 from refilm.engines.registry import Registry
-from refilm.errors import InvalidAsset, StorageFull, UnsupportedEdit
+from refilm.errors import EditFailure, InvalidAsset, StorageFull, UnsupportedEdit
+from refilm.media.write import ClipWriter
 from refilm.runner import child, forkserver
 
 
@@ -89,6 +91,12 @@ class OddEngine:
             os.kill(os.getpid(), signal.SIGSEGV)
         if word == "full":
             raise StorageFull("There is no room for the edited clip.")
+        if word == "give-up":
+            raise EditFailure("The model behind this engine has no weights.")
+        if word == "unplayable":
+            size, fraction = (64, 64), Fraction(1, 5)
+            with ClipWriter(output, size=size, time_base=fraction, frame_rate=1 / fraction, matrix="709") as writer:
+                writer.finish()  # not one frame was written
         if word == "large":
             for _ in range(16):
                 output.write(bytes(1 << 16))

@@ -26,8 +26,8 @@ from refilm.errors import InvalidRequest, Issue, NotFound
 
 KEYS, ACCOUNTS = "/refilm/v1/admin/keys", "/refilm/v1/admin/accounts"
 
-#: What ids of keys and accounts look like at most.
-_ID = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
+#: What ids of keys and accounts look like. Anything else names nothing, and is nobody's business to log.
+_ID = re.compile(r"(?:k|acc)_[0-9a-f]{1,32}", re.ASCII)
 _SECRET = {"cache-control": "no-store"}
 
 

@@ -14,6 +14,7 @@ from starlette.responses import Response
 
 from refilm import errors
 from refilm.api import issues
+from refilm.api.refusals import Fault, MethodNotAllowed, status_of
 from refilm.api.settings import ApiSettings
 
 JSON_TYPE = "application/json; charset=utf-8"
@@ -24,49 +25,8 @@ PROBLEM_TYPE = "application/problem+json; charset=utf-8"
 NO_TASK = to_json({"error": "Could not find Task", "code": "task_not_exist", "message": "task_not_exist", "data": None})
 
 
-class VersionRefused(errors.RefilmError):
-    """The X-Runway-Version header is missing or names a version that does not exist."""
-
-
-class BodyTooLarge(errors.RefilmError):
-    """The body is larger than this server accepts."""
-
-
-class NoSuchRoute(errors.RefilmError):
-    """Nothing is served at this path."""
-
-
-class MethodNotAllowed(errors.RefilmError):
-    """The path exists, but not for this method."""
-
-    def __init__(self, method: str, allowed: frozenset[str]) -> None:
-        super().__init__(f"{method} is not supported on this path.")
-        self.allowed = allowed
-
-
 #: Turns an error into an answer. Each route has one.
 ErrorStyle = Callable[[Exception, ApiSettings], Response]
-
-_STATUS: tuple[tuple[type[Exception], int], ...] = (
-    (errors.InvalidRequest, 400),
-    (VersionRefused, 400),
-    (errors.OutOfCredits, 400),
-    (errors.Refused, 401),
-    (errors.Forbidden, 403),
-    (errors.NotFound, 404),
-    (NoSuchRoute, 404),
-    (MethodNotAllowed, 405),
-    (BodyTooLarge, 413),
-    (errors.CapReached, 429),
-    (errors.TooManyTries, 429),
-    (errors.Unavailable, 503),
-    (errors.StorageFull, 503),
-)
-
-
-def status_of(error: Exception) -> int:
-    """The HTTP status of an error; 500 for one that nobody foresaw."""
-    return next((status for kind, status in _STATUS if isinstance(error, kind)), 500)
 
 
 def json_answer(body: Mapping[str, Any], status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
@@ -107,7 +67,7 @@ def problem(error: Exception, settings: ApiSettings) -> Response:
 
 def sentence(error: Exception, status: int) -> str:
     """What to tell the client. Of an unforeseen error: nothing that it says."""
-    if status == 500:
+    if status == 500 and not isinstance(error, Fault):
         return "Something went wrong on this server. It has been logged."
     return str(error) or HTTPStatus(status).phrase
 

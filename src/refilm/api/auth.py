@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from starlette.types import Scope
 
 from refilm.accounts import Accounts, Caller
-from refilm.api.answers import VersionRefused
 from refilm.api.clients import Clients, neighbourhood
 from refilm.api.lockout import Lockout
+from refilm.api.refusals import VersionRefused
 from refilm.audit import Audit
 from refilm.domain.account import KeyScope
 from refilm.errors import Forbidden, Refused, TooManyTries

@@ -14,9 +14,10 @@ from typing import Any, Never, TypeVar
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope
 
-from refilm.api.answers import BodyTooLarge
 from refilm.api.auth import header
+from refilm.api.refusals import BodyTooLarge
 from refilm.api.settings import ApiSettings
+from refilm.domain.redaction import without_secrets
 from refilm.errors import InvalidRequest, Issue
 
 T = TypeVar("T")
@@ -120,7 +121,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(value) < len(pairs):
         seen: set[str] = set()
         twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
-        refuse(f"The key {json.dumps(twice[:100])} appears twice in one object.")
+        refuse(f"The key {json.dumps(without_secrets(twice[:200]))} appears twice in one object.")
     return value
 
 

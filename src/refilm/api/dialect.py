@@ -59,8 +59,8 @@ class Parts:
     gate: Gate
 
 
-#: What our ids look like at most. Anything else names no task, and never reaches the store.
-TASK_ID = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
+#: What our ids look like. Anything else names no task, and reaches neither the store nor a log.
+TASK_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 
 #: Sent as the balance of an account whose credits are not counted: clients compare it with a price.
 UNCOUNTED_CREDITS = 2_147_483_647

@@ -6,7 +6,6 @@ them, because a poll should cost a dictionary look-up and not a walk through mid
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,8 +16,10 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from refilm.api.answers import ErrorStyle, MethodNotAllowed, NoSuchRoute, dialect_error, status_of
+from refilm.api.answers import ErrorStyle, dialect_error
+from refilm.api.refusals import Fault, MethodNotAllowed, NoSuchRoute, status_of
 from refilm.api.settings import ApiSettings
+from refilm.telemetry import new_fault
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -77,6 +78,7 @@ class Edge:
             return
         # Errors before a route is known take the dialects' shape: most clients speak one.
         style: ErrorStyle = dialect_error
+        route: Route | None = None
         begun = _Begun(send, body=scope["method"] != "HEAD")
         try:
             route = self._route(scope)
@@ -88,7 +90,7 @@ class Edge:
         except Exception as error:
             if begun.started:
                 raise
-            await self._refusal(error, style, scope)(scope, receive, begun)
+            await self._refusal(error, style, scope["method"], route)(scope, receive, begun)
 
     def _route(self, scope: Scope) -> Route:
         path, method = scope["path"], scope["method"]
@@ -117,15 +119,16 @@ class Edge:
                 return place, path[len(prefix) :]
         raise NoSuchRoute("Nothing is served at this path.")
 
-    def _refusal(self, error: Exception, style: ErrorStyle, scope: Scope) -> Response:
-        response = style(error, self._settings)
-        if status_of(error) == 500:
-            # As text: a formatter that prints local variables would print the caller's key.
-            trace = "".join(traceback.format_exception(error))
-            log.error("request_failed", method=scope["method"], path=scope["path"], trace=trace)
-            if scope["method"] == "POST":
-                # The task may exist already; an official SDK would otherwise send the create again.
-                response.headers["x-should-retry"] = "false"
+    def _refusal(self, error: Exception, style: ErrorStyle, method: str, route: Route | None) -> Response:
+        if status_of(error) != 500:
+            return style(error, self._settings)
+        fault = new_fault()
+        # The route and not the path, where a stranger may have written anything.
+        log.error("request_failed", fault=fault, method=method, route=route and route.path, exc_info=error)
+        response = style(Fault(fault), self._settings)
+        if method == "POST":
+            # The task may exist already; an official SDK would otherwise send the create again.
+            response.headers["x-should-retry"] = "false"
         return response
 
 

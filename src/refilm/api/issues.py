@@ -12,6 +12,7 @@ from typing import Any
 
 from pydantic_core import ErrorDetails
 
+from refilm.domain.redaction import without_secrets
 from refilm.errors import Issue
 
 #: Nobody mends more than this at once, and an answer must not grow with a hostile body.
@@ -30,6 +31,9 @@ _EXPECTED_BY_ERROR = {
 }
 #: What a missing member should have been; every other member of our bodies is a string.
 _EXPECTED_BY_NAME = {"start_seconds": "number", "end_seconds": "number"}
+
+#: Characters of an unknown member's name that are told.
+MAX_NAME = 1000
 
 #: Codes that our own validators raise, message and members ready.
 _OWN_CODES = frozenset({"custom", "too_big", "too_small", "invalid_value"})
@@ -96,8 +100,8 @@ def from_pydantic(errors: Sequence[ErrorDetails], *, skip: int = 0) -> list[Issu
 
 
 def unrecognized(path: tuple[str | int, ...], keys: list[str]) -> Issue:
-    """Members that an object must not have."""
-    shown = keys[:MAX_ISSUES]
+    """Members that an object must not have. Their names are told; a key that somebody put there is not."""
+    shown = [without_secrets(key[:MAX_NAME]) for key in keys[:MAX_ISSUES]]
     named = ", ".join(f'"{key}"' for key in shown)
     return Issue(path, "unrecognized_keys", f"Unrecognized key{'s' * (len(keys) > 1)}: {named}", {"keys": shown})
 

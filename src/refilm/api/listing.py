@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl
 
 from refilm.domain.edit import Model
 from refilm.domain.listing import MAX_PAGE, MAX_TEXT, Listing, Place
+from refilm.domain.redaction import without_secrets
 from refilm.domain.task import TaskStatus
 from refilm.errors import InvalidRequest, Issue
 
@@ -34,8 +35,9 @@ def listing_of(query: bytes) -> Listing:
         raise InvalidRequest([Issue(("query",), "custom", "The query string cannot be read.")]) from None
     for name, value in pairs:
         if name not in _READERS:
-            told = f"There is no parameter {name[:40]!r}; there are {', '.join(_READERS)}."
-            problems.append(Issue(("query", name[:40]), "unrecognized_keys", told, {"keys": [name[:40]]}))
+            shown = without_secrets(name[:200])[:40]
+            told = f"There is no parameter {shown!r}; there are {', '.join(_READERS)}."
+            problems.append(Issue(("query", shown), "unrecognized_keys", told, {"keys": [shown]}))
             continue
         try:
             member, read, many = _READERS[name]

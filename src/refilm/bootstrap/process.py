@@ -22,6 +22,7 @@ from refilm.assets.room import FRESH_SECONDS, Room
 from refilm.assets.signing import LOOK_SECONDS, Signer
 from refilm.audit import AuditLog
 from refilm.bootstrap.clock import now
+from refilm.bootstrap.decoders import judge_ffmpeg
 from refilm.bootstrap.lending import interpret_with, lent_aids, pool_of_task, pools_of, probe_with, runner_of, slots_of
 from refilm.bootstrap.places import (
     audit_log,
@@ -210,6 +211,7 @@ def build_process(settings: Settings, fetcher: Fetcher | None, runner: Runner | 
     """What all processes that work on tasks have. Raises as `build` and `build_worker` do."""
     from refilm import queue as durable
 
+    judge_ffmpeg(settings)
     settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
     with ExitStack() as undo:
         name, lock = own_name(settings)

@@ -9,6 +9,7 @@ import sys
 
 import typer
 
+from refilm.domain.redaction import told_error, without_secrets
 from refilm.errors import RefilmError
 
 app = typer.Typer(
@@ -50,9 +51,15 @@ register()
 
 
 def main() -> None:
-    """Run the command; an error of ours is one sentence on standard error and exit status 1."""
+    """Run the command; an error of ours is one sentence on standard error and exit status 1.
+
+    Of any other error it is told where it was, and not what it says, which may be a secret.
+    """
     try:
         app()
     except RefilmError as error:
-        typer.echo(f"refilm: {error}", err=True)
+        typer.echo(f"refilm: {without_secrets(str(error))}", err=True)
+        sys.exit(1)
+    except Exception as error:
+        typer.echo(f"refilm: something went wrong inside. Please report this:\n{told_error(error)}", err=True)
         sys.exit(1)

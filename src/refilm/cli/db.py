@@ -19,12 +19,11 @@ def upgrade(data: Data = None) -> None:
     An SQLite file is copied first. Of a PostgreSQL database, make a dump before.
     """
     from refilm.bootstrap.places import upgrade_schema
-    from refilm.cli.options import settings_with
+    from refilm.cli.options import settings_with, start_logging
     from refilm.store.schema import HEAD
-    from refilm.telemetry import configure_logging
 
     settings = settings_with(data=data)
-    configure_logging(settings.log_format, settings.log_level)
+    start_logging(settings)
     found = upgrade_schema(settings)
     if found.is_empty:
         typer.echo(f"The database was empty; its tables are made, at schema {HEAD}.")

@@ -43,6 +43,7 @@ def look() -> Iterator[Finding]:
     yield from look_at_disk()
     yield from look_at_assets()
     yield from look_at_media()
+    yield from look_at_holes()
     yield from look_at_engines()
     yield from look_at_sandbox()
     yield Finding(True, "moderation: none")
@@ -92,6 +93,28 @@ def look_at_media() -> Iterator[Finding]:
             f"encoder {codec}, for {use}",
             f"The installed PyAV has no {codec}: install the wheel, pip install --force-reinstall av.",
         )
+
+
+def look_at_holes() -> Iterator[Finding]:
+    """What is known to be wrong with the FFmpeg at hand, and what keeps it away from clips."""
+    from refilm.bootstrap.decoders import findings_of, told_uncovered
+    from refilm.cli.options import settings_with
+    from refilm.media.holes import known_holes
+    from refilm.media.versions import ffmpeg_build
+
+    known, version = known_holes(), ffmpeg_build().version or "of an unknown version"
+    listed = f"FFmpeg {version}, by the list of known holes of {known.checked}"
+    found = findings_of(settings_with())
+    if found is None:
+        yield Finding(True, f"{listed}: no release, so it cannot be judged")
+        return
+    yield Finding(True, f"{listed}: {len(found) or 'none'} to know of")
+    for each in found:
+        what = f"{each.hole.cve}, {each.hole.part}"
+        if each.covered:
+            yield Finding(True, f"{what}; covered: {known.controls[each.hole.control]}")
+        else:
+            yield Finding(False, f"{what}; nothing covers it", told_uncovered(version, [each]))
 
 
 def look_at_sandbox() -> Iterator[Finding]:

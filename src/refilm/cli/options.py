@@ -48,3 +48,10 @@ def settings_with(**given: Any) -> Settings:
         raise BadSettings("these settings cannot be used:\n  " + "\n  ".join(lines)) from error
     except SettingsError as error:
         raise BadSettings(str(error)) from error
+
+
+def start_logging(settings: Settings) -> None:
+    """Log as the settings say, and none of their secrets."""
+    from refilm.telemetry import configure_logging
+
+    configure_logging(settings.log_format, settings.log_level, known=settings.secrets(), content=settings.log_content)

@@ -43,13 +43,12 @@ def serve(
     """Serve the API and run the edits: everything on this machine, or with workers on others."""
     from refilm.bootstrap.process import build
     from refilm.cli.ending import Ending
-    from refilm.cli.options import settings_with
-    from refilm.telemetry import configure_logging
+    from refilm.cli.options import settings_with, start_logging
 
     settings = settings_with(
         host=host, port=port, data=data, database_url=database_url, assets_url=assets_url, workers=workers
     )
-    configure_logging(settings.log_format, settings.log_level)
+    start_logging(settings)
     doors = [listen(settings.host, port) for port in (settings.port, settings.files_port) if port is not None]
     server = build(settings)
     base = settings.public_url or f"http://{settings.host}:{doors[0].getsockname()[1]}"

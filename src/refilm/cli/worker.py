@@ -29,13 +29,12 @@ def worker(
     """Run edits of one pool. Needs a PostgreSQL database and assets that it shares with `refilm serve`."""
     from refilm.bootstrap.process import build_worker
     from refilm.cli.ending import Ending
-    from refilm.cli.options import settings_with
-    from refilm.telemetry import configure_logging
+    from refilm.cli.options import settings_with, start_logging
 
     settings = settings_with(
         pools=(pool.value,), workers=workers, database_url=database_url, assets_url=assets_url, data=data
     )
-    configure_logging(settings.log_format, settings.log_level)
+    start_logging(settings)
     process = build_worker(settings)
     over = threading.Event()
     ending = Ending(process, settings.grace_seconds)

@@ -118,9 +118,9 @@ def _endpoint(base: str) -> httpx2.URL:
     try:
         url = httpx2.URL(base.rstrip("/") + "/chat/completions")
     except httpx2.InvalidURL as error:
-        raise UnclearSetting(f"{base} is no URL such as http://127.0.0.1:8080/v1.") from error
+        raise UnclearSetting("chat_url is no URL such as http://127.0.0.1:8080/v1.") from error
     if url.scheme not in ("http", "https") or not url.host or url.userinfo or url.query or url.fragment:
-        raise UnclearSetting(f"{base} must be a URL such as http://127.0.0.1:8080/v1, without key or query.")
+        raise UnclearSetting("chat_url must be a URL such as http://127.0.0.1:8080/v1, without key or query.")
     return url
 
 

@@ -143,11 +143,13 @@ def _words(text: str, possible: set[str]) -> dict[str, str]:
     try:
         words = dict(word.split("=", 1) for word in shlex.split(text))
     except ValueError as error:
-        raise UnclearSetting(f"{text!r} is not a list of name=value pairs such as host=media.lan.") from error
+        raise UnclearSetting(
+            "An entry is a list of name=value pairs such as host=media.lan cidr=10.1.0.0/16."
+        ) from error
     if unknown := set(words) - possible:
-        raise UnclearSetting(f"{text!r} names {sorted(unknown)}; possible are {', '.join(sorted(possible))}.")
+        raise UnclearSetting(f"An entry names {sorted(unknown)}; possible are {', '.join(sorted(possible))}.")
     if not words.get("host") or not words.get("cidr"):
-        raise UnclearSetting(f"{text!r} must name a host and the cidr of its addresses.")
+        raise UnclearSetting("An entry must name a host and the cidr of its addresses.")
     return words
 
 

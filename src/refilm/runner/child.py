@@ -11,12 +11,12 @@ import gc
 import json
 import os
 import socket
-import traceback
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, BinaryIO, NoReturn
 
 from refilm.domain.clip import ClipInfo
 from refilm.domain.edit import EditRequest
+from refilm.domain.redaction import frames_of, told_error
 from refilm.engines.base import Engine, Inputs, Progress, Warming, check_format
 from refilm.engines.registry import Registry
 from refilm.errors import EditFailure, InvalidAsset, StorageFull, UnsupportedEdit
@@ -105,7 +105,7 @@ def load(engine: object) -> None:
     preload()
     if isinstance(engine, Warming):
         engine.warm()
-    "".join(traceback.format_exception(ValueError("so that a real one can be told")))
+    told_error(ValueError("so that a real one can be told"), content=True)
     gc.collect()
     gc.freeze()
 
@@ -159,7 +159,8 @@ def failure_of(error: BaseException) -> dict[str, Any]:
         told["refused"] = [list(pair) for pair in error.refused]
         told["possible"] = list(error.possible)
     if not isinstance(error, EditFailure | StorageFull):
-        told["trace"] = "".join(traceback.format_exception(error))[-4000:]
+        told["frames"] = frames_of(error.__traceback__)[-12:]
+        told["trace"] = told_error(error, content=True)[-4000:]
     return told
 
 

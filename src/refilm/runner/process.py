@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import math
+import re
 import sys
 import threading
 from collections.abc import Mapping, Sequence
@@ -170,7 +171,7 @@ class Runner:
             done = last.get("done")
             if status == 0 and isinstance(done, dict):
                 return done
-            raise failure_from(last, status, child.last_words())
+            raise failure_from(last, status, child.last_words(), has_job=True)
 
     def _spare(self, engine: str | None, on_tick: OnTick) -> Child:
         """As `_ready`, for the thread that keeps spares: it also sees to it that they can be forked."""
@@ -253,8 +254,11 @@ def check_controls(sandbox: Sandbox, controls: Controls) -> None:
         )
 
 
-def failure_from(message: Mapping[str, Any], status: int, noise: str) -> RefilmError:
-    """The error that a child reported, or what its end means where it could not report."""
+def failure_from(message: Mapping[str, Any], status: int, noise: str, *, has_job: bool = False) -> RefilmError:
+    """The error that a child reported, or what its end means where it could not report.
+
+    has_job: whether a stranger's words had reached it by then. If so, what it said itself counts as theirs.
+    """
     name, sentence = message.get("error"), message.get("message")
     if isinstance(sentence, str):
         if name == UnsupportedEdit.__name__:
@@ -264,8 +268,27 @@ def failure_from(message: Mapping[str, Any], status: int, noise: str) -> RefilmE
         if isinstance(name, str) and name in ERRORS:
             return ERRORS[name](sentence)
     crash = EngineCrash("The process that worked on it ended unexpectedly.")
-    crash.add_note(f"exit status {status}; {str(message.get('trace') or noise or 'no words')[-4000:]}")
+    words = str(message.get("trace") or noise or "no words")[-4000:]
+    crash.words = words if has_job else ""
+    crash.add_note(f"exit status {status}; {_where(message) if has_job else words}")
     return crash
+
+
+_FRAME = re.compile(r"[\w./<>-]{1,200}:[0-9]{1,6} [\w<>]{1,80}")
+_KIND = re.compile(r"[A-Za-z_]\w{0,60}", re.ASCII)
+
+
+def _where(message: Mapping[str, Any]) -> str:
+    """The kind of a child's error and where it was, as far as what it says of that has the form of it."""
+    kind, frames = message.get("error"), message.get("frames")
+    if not isinstance(kind, str) or _KIND.fullmatch(kind) is None:
+        return "it did not say why"
+    told = (
+        [each for each in frames if isinstance(each, str) and _FRAME.fullmatch(each)]
+        if isinstance(frames, list)
+        else []
+    )
+    return " < ".join([kind, *reversed(told[-12:])])
 
 
 def _pairs(told: object) -> list[tuple[str, str]]:

@@ -10,6 +10,7 @@ import logging
 import threading
 from collections.abc import Callable, Mapping
 
+from refilm.domain.redaction import said
 from refilm.errors import Cancelled, RefilmError
 from refilm.runner.spawn import Child, OnTick
 
@@ -79,7 +80,8 @@ class Spares:
             except Cancelled:
                 return
             except (RefilmError, OSError) as error:
-                logger.warning("no child process could be made ready: %s %s", error, getattr(error, "__notes__", ""))
+                notes = getattr(error, "__notes__", "")
+                logger.warning("no child process could be made ready: %s %s", said(error), notes)
                 self._rest(pause)
                 pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
                 continue

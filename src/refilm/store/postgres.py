@@ -36,6 +36,7 @@ def postgres_engine(url: str, connections: int) -> sa.Engine:
     plain = "postgresql://" + url.partition("://")[2]
     return sa.create_engine(
         sa.make_url(plain).set(drivername="postgresql+psycopg"),
+        hide_parameters=True,
         pool_size=connections,
         max_overflow=connections,
         pool_timeout=POOL_SECONDS,

@@ -60,7 +60,7 @@ def _unixepoch(modifier: object) -> float:
 
 def writing_engine(path: Path) -> sa.Engine:
     """An engine whose transactions take the write lock at once: a read that becomes a write can then never fail."""
-    engine = sa.create_engine(f"sqlite:///{path}", pool_size=1, max_overflow=0)
+    engine = sa.create_engine(f"sqlite:///{path}", hide_parameters=True, pool_size=1, max_overflow=0)
 
     @sa.event.listens_for(engine, "connect")
     def _connected(connection: Any, _record: Any) -> None:
@@ -76,7 +76,7 @@ def writing_engine(path: Path) -> sa.Engine:
 
 def reading_engine(path: Path) -> sa.Engine:
     """An engine that sees snapshots and cannot write."""
-    engine = sa.create_engine(f"sqlite:///{path}", pool_size=4, max_overflow=12)
+    engine = sa.create_engine(f"sqlite:///{path}", hide_parameters=True, pool_size=4, max_overflow=12)
 
     @sa.event.listens_for(engine, "connect")
     def _connected(connection: Any, _record: Any) -> None:
@@ -93,7 +93,7 @@ def reading_engine(path: Path) -> sa.Engine:
 
 def shared_engine(path: Path) -> sa.Engine:
     """An engine for the durable queue, which keeps its rows in the same file and manages its own transactions."""
-    engine = sa.create_engine(f"sqlite:///{path}", pool_size=10, max_overflow=10)
+    engine = sa.create_engine(f"sqlite:///{path}", hide_parameters=True, pool_size=10, max_overflow=10)
 
     @sa.event.listens_for(engine, "connect")
     def _connected(connection: Any, _record: Any) -> None:

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.requests import ClientDisconnect
 
-from refilm.api.answers import BodyTooLarge
 from refilm.api.body import JsonBodies, decode
+from refilm.api.refusals import BodyTooLarge
 from refilm.api.settings import ApiSettings
 from refilm.errors import InvalidRequest
 

@@ -178,7 +178,9 @@ def test_an_unforeseen_error_is_logged_and_not_shown(method: str, told: str | No
     assert (answer.status, answer.headers.get("x-should-retry")) == (500, told)
     assert b"1234" not in answer.body
     assert [(entry["event"], entry["log_level"]) for entry in logs] == [("request_failed", "error")]
-    assert "RuntimeError: password is 1234" in logs[0]["trace"]
+    assert isinstance(logs[0]["exc_info"], RuntimeError)
+    assert len(logs[0]["fault"]) == 12
+    assert logs[0]["fault"] in json.loads(answer.body)["error"]
 
 
 def test_a_client_that_hung_up_gets_no_answer() -> None:

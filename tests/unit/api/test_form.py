@@ -12,8 +12,8 @@ from asgi import Sender, scope
 from hypothesis import given
 from hypothesis import strategies as st
 
-from refilm.api.answers import BodyTooLarge
 from refilm.api.form import OVERHEAD_BYTES, read_upload
+from refilm.api.refusals import BodyTooLarge
 from refilm.errors import InvalidRequest
 
 TYPE = "multipart/form-data; boundary=BOUND"

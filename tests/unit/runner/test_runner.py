@@ -272,12 +272,27 @@ def test_a_child_that_dies_is_a_crash(odd, clip, name):
 
 
 def test_an_engines_own_bug_is_a_crash_with_its_trace(odd, clip):
-    """Any exception that is not of our tree ends as EngineCrash; the trace is in the note, not in the sentence."""
+    """Any exception that is not of our tree ends as EngineCrash: its kind and place in the note, what it says apart."""
     with pytest.raises(EngineCrash) as told:
         edit(odd, clip, "raise")
 
-    assert "ZeroDivisionError" in told.value.__notes__[0]
+    assert "ZeroDivisionError < " in told.value.__notes__[0]
+    assert "odd_child.py:" in told.value.__notes__[0]
+    assert "by the engine" not in told.value.__notes__[0]
+    assert "ZeroDivisionError: by the engine" in told.value.words
     assert "ZeroDivisionError" not in str(told.value)
+
+
+def test_a_child_cannot_write_into_the_note():
+    """Of what a child says of its end, only what has the form of a place is taken for one."""
+    frames = ["engine.py:12 edit", "x.py:1 a b", "a stranger's words", 7]
+    crash = failure_from({"error": "Odd", "message": "?", "frames": frames, "trace": "prompt"}, 2, "", has_job=True)
+    nameless = failure_from({"error": "not a name", "message": "?", "frames": "x"}, 2, "noise", has_job=True)
+
+    assert crash.__notes__ == ["exit status 2; Odd < engine.py:12 edit"]
+    assert nameless.__notes__ == ["exit status 2; it did not say why"]
+    assert isinstance(nameless, EngineCrash)
+    assert nameless.words == "noise"
 
 
 def test_our_errors_cross_as_what_they_are(odd, clip):
@@ -346,7 +361,7 @@ def test_offspring_do_not_outlive_their_child(odd, clip):
     """A process that an engine started is gone after the edit, be it done or crashed."""
     with pytest.raises(EngineCrash) as told:
         edit(odd, clip, "offspring-and-crash")
-    after_crash = int(told.value.__notes__[0].partition("pid=")[2].split()[0])
+    after_crash = int(told.value.words.partition("pid=")[2].split()[0])
 
     after_success = edit(odd, clip, "offspring").applied["pid"]
 

@@ -1,13 +1,15 @@
 """An engine for reliability runs: copies the clip's packets, and on the way burns a core, waits, or breaks.
 
-The prompt says what: "copy", "burn 0.5 s", "wait 2 s", "crash", "fail", in any order, separated by commas. Needs only
-PyAV, so that its child process is at work within a quarter of a second.
+The prompt says what: "copy", "burn 0.5 s", "wait 2 s", "crash", "fail", in any order, separated by commas; "shout WORD"
+and "raise WORD" tell everything that they know, as careless libraries do: on standard error, and in an exception. Needs
+only PyAV, so that its child process is at work within a quarter of a second.
 """
 
 from __future__ import annotations
 
 import os
 import re
+import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,17 +19,20 @@ from refilm.domain.edit import EditRequest, Model
 from refilm.engines.base import Capabilities, Inputs, OnEvent, Outcome, Progress
 from refilm.errors import InvalidAsset, UnsupportedEdit
 
-_CLAUSE = re.compile(r"\s*(?:(copy|crash|fail)|(burn|wait)\s+(\d+(?:\.\d+)?)\s*s)\s*", re.IGNORECASE)
+_CLAUSE = re.compile(
+    r"\s*(?:(copy|crash|fail)|(burn|wait)\s+(\d+(?:\.\d+)?)\s*s|(shout|raise)\s+(\S+))\s*", re.IGNORECASE
+)
 #: How often it tells that it is alive, in seconds.
 _EVENT_SECONDS = 0.1
 
 
 @dataclass(frozen=True)
 class Deed:
-    """One clause of a prompt. seconds: for how long, of those that last."""
+    """One clause of a prompt. seconds: for how long, of those that last.  word: what to tell, of those that tell."""
 
     verb: str
     seconds: float = 0.0
+    word: str = ""
 
 
 def deeds_of(prompt: str) -> list[Deed]:
@@ -41,7 +46,7 @@ def deeds_of(prompt: str) -> list[Deed]:
                 refused=[(clause.strip(), "not a word of this engine")],
                 possible=["copy", "burn 0.5 s", "wait 2 s", "crash", "fail"],
             )
-        deeds.append(Deed((found[1] or found[2]).lower(), float(found[3] or 0)))
+        deeds.append(Deed((found[1] or found[2] or found[4]).lower(), float(found[3] or 0), found[5] or ""))
     return deeds
 
 
@@ -66,8 +71,22 @@ class CampaignEngine:
                 os.abort()  # a locked child may do nothing worse to itself
             if deed.verb == "fail":
                 raise InvalidAsset("The prompt asked for a failure.")
+            if deed.word:
+                tell(deed, request, inputs)
             spend(deed, on_event)
         return Outcome({**plan, "seed": request.seed}, copy(inputs.video, output))
+
+
+def tell(deed: Deed, request: EditRequest, inputs: Inputs) -> None:
+    """Let everything be heard that is known here: the word, the request, the clip's own words, the environment."""
+    import av
+
+    with av.open(inputs.video) as clip:
+        known = f"{deed.word}: {request} {dict(clip.metadata)} {dict(os.environ)}"
+    inputs.video.seek(0)
+    if deed.verb == "raise":
+        raise ValueError(known)
+    print(known, file=sys.stderr, flush=True)
 
 
 def spend(deed: Deed, on_event: OnEvent) -> None:
