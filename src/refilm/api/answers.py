@@ -32,6 +32,10 @@ class BodyTooLarge(errors.RefilmError):
     """The body is larger than this server accepts."""
 
 
+class EncodedBody(errors.RefilmError):
+    """The body is compressed, or encoded otherwise."""
+
+
 class NoSuchRoute(errors.RefilmError):
     """Nothing is served at this path."""
 
@@ -57,6 +61,7 @@ _STATUS: tuple[tuple[type[Exception], int], ...] = (
     (NoSuchRoute, 404),
     (MethodNotAllowed, 405),
     (BodyTooLarge, 413),
+    (EncodedBody, 415),
     (errors.CapReached, 429),
     (errors.TooManyTries, 429),
     (errors.Unavailable, 503),
@@ -82,7 +87,7 @@ def dialect_error(error: Exception, settings: ApiSettings) -> Response:
     body: dict[str, Any] = {"error": sentence(error, status)}
     if isinstance(error, errors.InvalidRequest):
         body = {"error": "Validation of body failed", "issues": _sent(error)}
-    if status in (400, 401, 403, 413, 429):
+    if status in (400, 401, 403, 408, 413, 415, 429):
         body["docUrl"] = settings.docs_url
     return json_answer(body, status, headers_of(error, status, settings))
 
@@ -116,6 +121,8 @@ def headers_of(error: Exception, status: int, settings: ApiSettings) -> dict[str
     """Headers that belong to an error's answer."""
     if isinstance(error, MethodNotAllowed):
         return {"allow": ", ".join(sorted(error.allowed))}
+    if isinstance(error, EncodedBody):
+        return {"accept-encoding": "identity"}
     if status == 401:
         return {"www-authenticate": "Bearer"}
     if isinstance(error, errors.CapReached):
