@@ -64,6 +64,7 @@ _STATUS: tuple[tuple[type[Exception], int], ...] = (
     (EncodedBody, 415),
     (errors.CapReached, 429),
     (errors.TooManyTries, 429),
+    (errors.TooManyRequests, 429),
     (errors.Unavailable, 503),
     (errors.StorageFull, 503),
 )
@@ -87,7 +88,7 @@ def dialect_error(error: Exception, settings: ApiSettings) -> Response:
     body: dict[str, Any] = {"error": sentence(error, status)}
     if isinstance(error, errors.InvalidRequest):
         body = {"error": "Validation of body failed", "issues": _sent(error)}
-    if status in (400, 401, 403, 408, 413, 415, 429):
+    if status in (400, 401, 403, 413, 415, 429):
         body["docUrl"] = settings.docs_url
     return json_answer(body, status, headers_of(error, status, settings))
 
@@ -132,6 +133,8 @@ def headers_of(error: Exception, status: int, settings: ApiSettings) -> dict[str
     if isinstance(error, errors.TooManyTries):
         # A wrong key does not become right: an official SDK should not send it again.
         return {"retry-after": str(error.retry_seconds), "x-should-retry": "false"}
+    if isinstance(error, errors.TooManyRequests):
+        return {"retry-after": str(error.retry_seconds)}
     if status == 503:
         return {"retry-after": str(settings.retry_after_seconds)}
     return {}

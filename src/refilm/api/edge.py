@@ -19,6 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from refilm.api.answers import ErrorStyle, MethodNotAllowed, NoSuchRoute, dialect_error, status_of
 from refilm.api.settings import ApiSettings
+from refilm.api.shares import leave
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -89,6 +90,8 @@ class Edge:
             if begun.started:
                 raise
             await self._refusal(error, style, scope)(scope, receive, begun)
+        finally:
+            leave(scope)
 
     def _route(self, scope: Scope) -> Route:
         path, method = scope["path"], scope["method"]

@@ -56,5 +56,5 @@ def _number(digits: str) -> int | None:
     """The number, cut at one that is beyond every file. None for no digits."""
     significant = digits.lstrip("0")
     if len(significant) > _DIGITS:
-        return 10**_DIGITS
+        significant = "9" * _DIGITS
     return int(significant or "0") if digits else None
