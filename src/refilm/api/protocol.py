@@ -3,12 +3,13 @@
 uvicorn waits for ever for a head or a body that has begun, and takes heads of any length. Here a connection notes what
 it waits for and since when; `refilm.api.connections` looks at all of them from time to time. That costs a request a
 microsecond, and no timers. Of uvicorn's own parts the callbacks of its parser are extended, and the state of its
-request is read; `tests/acceptance/test_slow_clients.py` holds both to it.
+request is read; `tests/unit/api/test_protocol.py` holds both to it.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 from enum import Enum
 from typing import Any
 
@@ -45,6 +46,14 @@ NOT_UNDERSTOOD = _refusal(400, "The request is not understood.")
 TOO_MANY_CONNECTIONS = _refusal(429, "There are too many connections from this address.", "retry-after: 5")
 
 
+def is_news(record: logging.LogRecord) -> bool:
+    """A filter for uvicorn's log: it writes a line for everything that is not HTTP, and strangers send what they like.
+
+    What was turned away is counted, and told of once a minute.
+    """
+    return record.msg not in ("Invalid HTTP request received.", "Unsupported upgrade request.")
+
+
 class Waiting(Enum):
     """What a connection waits for."""
 
@@ -68,6 +77,8 @@ class WatchedProtocol(HttpToolsProtocol):
         self._since = 0.0
         #: Bytes that came since then, and those of them that were content.
         self._received = self._content = 0
+        #: Bytes of the piece that is being parsed, as long as no request has ended in it.
+        self._piece = 0
         self._serving: RequestResponseCycle | None = None
         self._turned_away = False
         self._unsent, self._unsent_since = 0, 0.0
@@ -91,6 +102,7 @@ class WatchedProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Something came. From who was turned away it is dropped."""
         self._received += len(data)
+        self._piece = len(data)
         if not self._turned_away:
             super().data_received(data)
         self._check_amount()
@@ -102,6 +114,7 @@ class WatchedProtocol(HttpToolsProtocol):
             raise _TurnedAway
         super().on_message_begin()
         self._await(Waiting.HEAD)
+        self._received = self._piece
 
     def on_headers_complete(self) -> None:
         """The head is whole."""
@@ -120,6 +133,7 @@ class WatchedProtocol(HttpToolsProtocol):
         """The request is whole."""
         super().on_message_complete()
         self._await(Waiting.NOTHING)
+        self._piece = 0
 
     def on_response_complete(self) -> None:
         """It is answered, perhaps before it was whole."""
@@ -129,6 +143,7 @@ class WatchedProtocol(HttpToolsProtocol):
     def send_400_response(self, msg: str) -> None:
         """What came is no HTTP."""
         if not self._turned_away:
+            self._watch.note("not HTTP")
             self._turn_away(NOT_UNDERSTOOD)
 
     # what rounds ask

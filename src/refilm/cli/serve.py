@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import resource
 import socket
 import sys
@@ -102,7 +103,7 @@ def run_http(server: Server, doors: list[socket.socket], ending: Ending) -> None
     import uvicorn
 
     from refilm.api.connections import Connections
-    from refilm.api.protocol import WatchedProtocol
+    from refilm.api.protocol import WatchedProtocol, is_news
     from refilm.bootstrap.terms import connection_rules
 
     class Http(uvicorn.Server):
@@ -116,6 +117,7 @@ def run_http(server: Server, doors: list[socket.socket], ending: Ending) -> None
     settings = server.settings
     connections = Connections(connection_rules(settings))
     allow_files(settings.max_connections)
+    logging.getLogger("uvicorn.error").addFilter(is_news)
     http = Http(
         uvicorn.Config(
             server.app,

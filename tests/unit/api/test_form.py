@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 from asgi import Sender, scope
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from refilm.api.answers import BodyTooLarge
@@ -51,6 +51,7 @@ def read(
 @given(st.binary(max_size=400), st.lists(st.integers(0, 900), max_size=8))
 def test_a_form_may_be_cut_anywhere(content: bytes, cuts: list[int]) -> None:
     """However the network cuts the body, the fields and the file are the same, even where it looks like a boundary."""
+    assume(not content.startswith(b"D"))  # that would be a boundary
     raw = form(b"\r\n--BOUN" + content, key=b"abc", signature=b"x-y_z")
     edges = sorted({0, len(raw), *(cut for cut in cuts if cut < len(raw))})
     pieces = [raw[start:stop] for start, stop in itertools.pairwise(edges)]
