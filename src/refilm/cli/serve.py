@@ -47,6 +47,9 @@ def serve(
     workers: Workers = None,
 ) -> None:
     """Serve the API and run the edits: everything on this machine, or with workers on others."""
+    import structlog
+
+    from refilm.bootstrap.exposure import exposures
     from refilm.bootstrap.process import build
     from refilm.cli.ending import Ending
     from refilm.cli.options import settings_with
@@ -56,6 +59,8 @@ def serve(
         host=host, port=port, data=data, database_url=database_url, assets_url=assets_url, workers=workers
     )
     configure_logging(settings.log_format, settings.log_level)
+    for exposure in exposures(settings):
+        structlog.get_logger(__name__).warning(exposure.what, mend=exposure.mend)
     doors = [listen(settings.host, port) for port in (settings.port, settings.files_port) if port is not None]
     server = build(settings)
     base = settings.public_url or f"http://{settings.host}:{doors[0].getsockname()[1]}"
