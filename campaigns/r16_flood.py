@@ -24,6 +24,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx2
+import psutil
 from api_client import ApiClient
 from flooding import BODY, Flood, Modesty, Told, be_modest, flood
 from place import database, leave_nothing_behind
@@ -52,7 +53,7 @@ class Wishes:
 @dataclass
 class Found:
     """What was seen. alone, beside: the honest client, without and with the flood.  memory: resident bytes at the
-    beginning, at most, and at the end.
+    beginning, at most, and at the end.  worked: seconds of one core that the server took meanwhile.
     """
 
     alone: Told
@@ -60,6 +61,7 @@ class Found:
     flood: Told
     missing: list[str]
     memory: tuple[int, int, int]
+    worked: float
 
     def lost(self) -> list[str]:
         """Honest requests that were not answered as they should be, and tasks that are not there."""
@@ -93,7 +95,8 @@ class Found:
             f"{len(self.lost())} of {honest} honest requests lost, {'; '.join(pairs)} (alone in brackets), beside "
             f"{held[len(held) // 2] if held else 0} slow connections ({_counts(slow)} ended), "
             f"{reached:,.0f} polls/s of {wishes.polls:,.0f} ({_counts(polls)}) and {sum(creates.values())} creates "
-            f"({_counts(creates)}) of one key; server {begun:.0f} MiB, at most {most:.0f}, then {left:.0f}"
+            f"({_counts(creates)}) of one key; server {begun:.0f} MiB, at most {most:.0f}, then {left:.0f}, and "
+            f"{self.worked:.0f} s of a core in {wishes.seconds + BUILD_UP:.0f} s"
         )
 
     def _times(self, kind: str, share: float) -> str:
@@ -104,12 +107,14 @@ def _counts(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{count} {name}" for name, count in sorted(counts.items())) or "none"
 
 
-class Memory:
-    """The server's resident memory, looked at twice a second."""
+class Toll:
+    """What the flood costs the server: resident memory, looked at twice a second, and time of the processor."""
 
     def __init__(self, server: ServerProcess) -> None:
         self._server = server
         self.begun = self.most = server.resident_bytes
+        self.process = psutil.Process(server.pid)
+        self.worked = sum(self.process.cpu_times()[:2])
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
         self._thread.start()
@@ -118,11 +123,12 @@ class Memory:
         while not self._over.wait(0.5):
             self.most = max(self.most, self._server.resident_bytes)
 
-    def end(self) -> tuple[int, int, int]:
-        """At the beginning, at most, now."""
+    def end(self) -> tuple[tuple[int, int, int], float]:
+        """Memory at the beginning, at most, and now; seconds of one core."""
         self._over.set()
         self._thread.join()
-        return self.begun, self.most, self._server.resident_bytes
+        worked = sum(self.process.cpu_times()[:2]) - self.worked
+        return (self.begun, self.most, self._server.resident_bytes), worked
 
 
 def run(wishes: Wishes) -> Found:
@@ -141,7 +147,7 @@ def besiege(wishes: Wishes, server: ServerProcess) -> Found:
     with ProcessPoolExecutor(1, spawn) as honest, ProcessPoolExecutor(1, spawn) as greedy:
         modest = Modesty(server.port, keys["honest"], ids["honest"], min(wishes.seconds, 10.0))
         alone = honest.submit(be_modest, modest).result()
-        memory = Memory(server)
+        toll = Toll(server)
         siege = Flood(
             server.port,
             keys["greedy"],
@@ -156,8 +162,9 @@ def besiege(wishes: Wishes, server: ServerProcess) -> Found:
         modest = Modesty(server.port, keys["honest"], ids["honest"], wishes.seconds)
         beside = honest.submit(be_modest, modest).result()
         flooded = flooding.result()
+        memory, worked = toll.end()
     missing = gone(server, keys["honest"], [*alone.task_ids, *beside.task_ids])
-    return Found(alone, beside, flooded, missing, memory.end())
+    return Found(alone, beside, flooded, missing, memory, worked)
 
 
 def first_task(server: ServerProcess, key: str) -> str:

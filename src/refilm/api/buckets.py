@@ -32,24 +32,25 @@ class Buckets:
     """One bucket for each name."""
 
     def __init__(self, rate: Rate, clock: Callable[[], float] = time.monotonic) -> None:
-        self._rate = rate
+        #: Seconds for which one fills the bucket, and for which it may be fuller than that.
+        self._each = 1.0 / rate.per_second if rate.per_second else 0.0
+        self._slack = (rate.burst - 1.0) * self._each
         self._clock = clock
         self._full_at: dict[str, float] = {}
 
     def take(self, name: str) -> float:
         """Take one out of the bucket of that name: 0. Where it is empty nothing is taken: seconds until it is not."""
-        rate = self._rate
-        if not rate.per_second:
+        if not self._each:
             return 0.0
         now = self._clock()
         known = self._full_at.get(name)
         if known is None:
             self._make_room(now)
         full_at = max(known or now, now)
-        wait = full_at + (1.0 - rate.burst) / rate.per_second - now
+        wait = full_at - self._slack - now
         if wait > 0:
             return wait
-        self._full_at[name] = full_at + 1.0 / rate.per_second
+        self._full_at[name] = full_at + self._each
         return 0.0
 
     def _make_room(self, now: float) -> None:

@@ -118,7 +118,7 @@ class WatchedProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """The head is whole."""
-        if len(self.headers) > MAX_HEADERS or self._head_bytes() > MAX_HEAD_BYTES:
+        if len(self.headers) > MAX_HEADERS or self._is_long_head():
             self._turn_away(TOO_LONG_HEAD)
             raise _TurnedAway
         super().on_headers_complete()
@@ -200,8 +200,10 @@ class WatchedProtocol(HttpToolsProtocol):
         self._since = self._watch.clock()
         self._received = self._content = 0
 
-    def _head_bytes(self) -> int:
-        return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
+    def _is_long_head(self) -> bool:
+        if self._piece and self._received <= MAX_HEAD_BYTES:
+            return False  # as nearly always; only where pieces and requests do not fit is it worth adding up
+        return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers) > MAX_HEAD_BYTES
 
     def _is_answering(self) -> bool:
         return self._serving is not None and not self._serving.response_complete
