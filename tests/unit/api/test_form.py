@@ -12,7 +12,7 @@ from asgi import Sender, scope
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from refilm.api.answers import BodyTooLarge
+from refilm.api.answers import BodyTooLarge, EncodedBody
 from refilm.api.form import OVERHEAD_BYTES, read_upload
 from refilm.errors import InvalidRequest
 
@@ -132,3 +132,10 @@ def test_a_file_over_the_limit_is_refused() -> None:
     with pytest.raises(BodyTooLarge):
         read([form(b"x" * 101)], 100)
     assert read([form(b"x" * 100)], 100)[1] == b"x" * 100
+
+
+@pytest.mark.parametrize("coding", ["gzip", "br", "identity, gzip"])
+def test_a_compressed_form_is_refused(coding: str) -> None:
+    """Nothing is decompressed here."""
+    with pytest.raises(EncodedBody, match="as it is"):
+        read([form(b"x")], content_encoding=coding)
