@@ -303,6 +303,12 @@ class Settings(BaseSettings):
 
     # what comes in
     max_body_bytes: int = Field(24_000_000, gt=0, description="Largest JSON body of a request.")
+    max_bodies_bytes: int = Field(
+        512_000_000,
+        gt=0,
+        validate_default=True,
+        description="Memory for JSON bodies over 128 kB of all requests together; what does not fit gets 503.",
+    )
     max_upload_bytes: int = Field(200_000_000, ge=512, description="Largest upload.")
     max_video_bytes: int = Field(32_000_000, gt=0, description="Largest clip fetched from a URL.")
     max_image_bytes: int = Field(16_000_000, gt=0, description="Largest picture fetched from a URL.")
@@ -405,6 +411,13 @@ class Settings(BaseSettings):
     def _is_for_files(cls, value: int | None, info: ValidationInfo) -> int | None:
         if value is not None and info.data.get("files_url") is None:
             raise ValueError("files_port needs files_url, which says how clients reach it")
+        return value
+
+    @field_validator("max_bodies_bytes")
+    @classmethod
+    def _fits_one(cls, value: int, info: ValidationInfo) -> int:
+        if value < info.data.get("max_body_bytes", 0):
+            raise ValueError("must be at least max_body_bytes, or no body of that size could be read")
         return value
 
     @field_validator("trusted_proxies")

@@ -18,7 +18,8 @@ from starlette.types import Receive, Scope
 from refilm.api.answers import BodyTooLarge, EncodedBody
 from refilm.api.auth import header
 from refilm.api.settings import ApiSettings
-from refilm.errors import InvalidRequest, Issue
+from refilm.api.shares import at_the_end_of
+from refilm.errors import InvalidRequest, Issue, Unavailable
 
 T = TypeVar("T")
 
@@ -35,20 +36,46 @@ class JsonBodies:
     def __init__(self, settings: ApiSettings) -> None:
         self._settings = settings
         self._large = asyncio.Semaphore(settings.large_bodies)
+        self._held = 0
 
     async def read(self, scope: Scope, receive: Receive, parse: Callable[[Any], T]) -> T:
-        """`parse` of the body. Raises InvalidRequest, BodyTooLarge, ClientDisconnect, or what `parse` raises."""
+        """`parse` of the body. Raises InvalidRequest, EncodedBody, BodyTooLarge, Unavailable, ClientDisconnect, or what
+        `parse` raises.
+        """
         check_json_type(scope)
         limit = self._settings.max_body_bytes
         length = declared_length(scope)
         if length is not None and length > limit:
             raise too_large(limit)
-        raw = await collect(receive, limit if length is None else length)
+        raw = await self._collect(scope, receive, limit if length is None else length)
         if len(raw) <= self._settings.large_body_bytes:
             return parse(decode(raw))
         # Only the parsing waits its turn: a client that sends slowly must not hold up the others.
         async with self._large:
             return await asyncio.to_thread(lambda: parse(decode(raw)))
+
+    async def _collect(self, scope: Scope, receive: Receive, limit: int) -> bytes:
+        """The whole body. A large one counts, until its request ends, among those that fit into memory together."""
+        pieces: list[bytes] = []
+        size = 0
+        async for piece in chunks(receive, limit):
+            pieces.append(piece)
+            size += len(piece)
+            if size > self._settings.large_body_bytes:
+                self._hold(scope, len(piece))
+        return b"".join(pieces)
+
+    def _hold(self, scope: Scope, size: int) -> None:
+        if self._held + size > self._settings.max_bodies_bytes:
+            raise Unavailable(
+                "Too many large bodies are being read. Send it again, or upload files and send their URIs."
+            )
+
+        def give_back() -> None:
+            self._held -= size
+
+        self._held += size
+        at_the_end_of(scope, give_back)
 
 
 def check_json_type(scope: Scope) -> None:
@@ -99,11 +126,6 @@ async def chunks(receive: Receive, limit: int) -> AsyncIterator[bytes]:
             raise too_large(limit)
         if chunk:
             yield chunk
-
-
-async def collect(receive: Receive, limit: int) -> bytes:
-    """The whole body. Raises BodyTooLarge beyond `limit` bytes, ClientDisconnect."""
-    return b"".join([chunk async for chunk in chunks(receive, limit)])
 
 
 def refuse(message: str) -> Never:

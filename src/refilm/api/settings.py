@@ -23,7 +23,8 @@ class ApiSettings:
     lockout: when wrong keys close the door.  shares: what one caller may have of the server.
     trusted_proxies: who may say where a request comes from.
     docs_url: the `docUrl` of error bodies.
-    max_body_bytes: largest JSON body.  max_upload_bytes: largest uploaded file.
+    max_body_bytes: largest JSON body.  max_bodies_bytes: of all large ones together.
+    max_upload_bytes: largest uploaded file.
     large_body_bytes: bodies above this are parsed off the event loop, `large_bodies` of them at a time.
     retry_after_seconds: told with a 503; official SDKs obey up to 60.
     engine_header: the header that names the engine of a task.
@@ -32,6 +33,7 @@ class ApiSettings:
     public_url: str | None = None
     docs_url: str = "https://github.com/refilm/refilm#readme"
     max_body_bytes: int = 24_000_000
+    max_bodies_bytes: int = 512_000_000
     max_upload_bytes: int = 200_000_000
     large_body_bytes: int = 131_072
     large_bodies: int = 4

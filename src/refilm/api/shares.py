@@ -19,7 +19,7 @@ from refilm.domain.account import KeyScope
 from refilm.errors import TooManyRequests
 
 NO_LIMIT = Rate()
-#: In the scope of a request: what to call at its end.
+#: In the scope of a request: a list of what to call at its end.
 LEAVING = "refilm.leaving"
 #: When a place may be free again, told to who has too many requests at the same time: seconds.
 SOON = 1
@@ -62,7 +62,7 @@ class Shares:
         if self._at_once[key_id] >= self._most_at_once:
             raise TooManyRequests("Too many requests of this API key are being answered at the same time.", SOON)
         self._at_once[key_id] += 1
-        scope[LEAVING] = partial(self._leave, key_id)
+        at_the_end_of(scope, partial(self._leave, key_id))
 
     def _leave(self, key_id: str) -> None:
         self._at_once[key_id] -= 1
@@ -77,8 +77,13 @@ class Shares:
             raise TooManyRequests(told, math.ceil(wait))
 
 
+def at_the_end_of(scope: Scope, give_back: Callable[[], None]) -> None:
+    """Call this when the request ends, however it ends."""
+    scope.setdefault(LEAVING, []).append(give_back)
+
+
 def leave(scope: Scope) -> None:
     """The request has ended: give back what it held."""
-    leaving: Callable[[], None] | None = scope.pop(LEAVING, None)
-    if leaving is not None:
-        leaving()
+    leaving: list[Callable[[], None]] = scope.pop(LEAVING, ())
+    for give_back in leaving:
+        give_back()

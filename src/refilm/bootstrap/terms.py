@@ -87,6 +87,7 @@ def api_settings(settings: Settings) -> ApiSettings:
         public_url=settings.public_url.rstrip("/") if settings.public_url else None,
         docs_url=settings.docs_url,
         max_body_bytes=settings.max_body_bytes,
+        max_bodies_bytes=settings.max_bodies_bytes,
         max_upload_bytes=settings.max_upload_bytes,
         uri_limits=uri_limits(settings),
     )

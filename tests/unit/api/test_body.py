@@ -16,7 +16,8 @@ from starlette.requests import ClientDisconnect
 from refilm.api.answers import BodyTooLarge, EncodedBody
 from refilm.api.body import MAX_DEPTH, MAX_SIGNS, JsonBodies, decode
 from refilm.api.settings import ApiSettings
-from refilm.errors import InvalidRequest
+from refilm.api.shares import leave
+from refilm.errors import InvalidRequest, Unavailable
 
 JSON = "application/json"
 
@@ -202,3 +203,29 @@ def test_the_number_of_values_is_bounded() -> None:
     assert decode(json.dumps(few).encode()) == few
     with pytest.raises(InvalidRequest, match="too many values"):
         decode(json.dumps(many).encode())
+
+
+def test_large_bodies_fit_into_memory_together() -> None:
+    """One more than fits is told to come back, before it is read to its end; small ones always pass. Each is counted
+    until its request ends.
+    """
+    bodies = JsonBodies(ApiSettings(max_body_bytes=1000, large_body_bytes=100, max_bodies_bytes=1500))
+    large, small = [b'"' + b"x" * 400, b"x" * 400 + b'"'], [b'"x"']
+
+    def ask(pieces: list[bytes]) -> tuple[dict[str, Any], Sender]:
+        asked, sender = scope(content_type=JSON), Sender(pieces)
+        try:
+            asyncio.run(bodies.read(asked, sender, lambda parsed: parsed))
+        except Unavailable:
+            leave(asked)
+            sender.refused = True  # type: ignore[attr-defined]
+        return asked, sender
+
+    first, _ = ask(large)
+    _, second = ask(large)
+    assert (vars(second).get("refused"), second.taken) == (True, 2)
+    _, third = ask(small)
+    assert "refused" not in vars(third)
+    leave(first)
+    assert bodies._held == 0
+    assert "refused" not in vars(ask(large)[1])
