@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from peers import Call, Postgres, ask, free_port, running, serving, upload
+from peers import COUNTED, Call, Postgres, ask, free_port, running, serving, upload
 
 from refilm.config import Settings
 from refilm.testing import make_clip
@@ -45,7 +45,7 @@ def campaign_server(data: Path, settings: Mapping[str, str]) -> Iterator[tuple[s
     port = free_port()
     command = [campaign_python(), "-m", "refilm", "serve", "--host", "127.0.0.1", "--port", str(port), "--data", data]
     base = f"http://127.0.0.1:{port}"
-    with serving(command, f"{base}/ready", data.with_suffix(".log"), settings) as pid:
+    with serving(command, f"{base}/ready", data.with_suffix(".log"), {**COUNTED, **settings}) as pid:
         yield f"{base}/v1", pid
 
 

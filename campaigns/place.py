@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
-from server_process import UNLOCKED, ServerProcess, environment
+from server_process import UNLIMITED, UNLOCKED, ServerProcess, environment
 
 ROOT = Path(__file__).resolve().parents[1]
 ENVIRONMENT = ROOT / ".cache" / "campaign"
@@ -63,8 +63,8 @@ class Host(ServerProcess):
 
     def __init__(self, data: Path, settings: Mapping[str, str], arguments: tuple[str, ...] = ()) -> None:
         """arguments: what stands behind `refilm`, for another command than `serve`."""
-        # Locked children take longer to start; what these runs try is not the lock.
-        super().__init__(data, {**UNLOCKED, **settings}, refilm=(campaign_python(), "-m", "refilm"))
+        # Locked children take longer to start; what these runs try is neither the lock nor the front door.
+        super().__init__(data, {**UNLOCKED, **UNLIMITED, **settings}, refilm=(campaign_python(), "-m", "refilm"))
         self._arguments = arguments
 
     def command(self) -> list[str | Path]:

@@ -34,6 +34,7 @@ MADE = "<!-- Made by docs/generate.py from the code; edit the code and run it ag
 #: The setting that begins each group, and the group's heading.
 SETTING_GROUPS = {
     "host": "Where the server lives",
+    "trusted_proxies": "The front door",
     "engine": "Engines",
     "embedding_model": "Interpreters of prompts",
     "workers": "How much runs at once",

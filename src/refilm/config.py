@@ -121,6 +121,7 @@ class Settings(BaseSettings):
     files_port: int | None = Field(
         None, ge=1, le=65535, validate_default=True, description="A second port to listen on, for files_url."
     )
+    # the front door
     trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
         (),
         description=(
@@ -135,6 +136,47 @@ class Settings(BaseSettings):
     )
     wrong_key_seconds: float = Field(
         60.0, ge=1, le=86_400, description="How long such an address is answered with 429, and how long tries count."
+    )
+    max_reads_per_second: float = Field(
+        1000.0,
+        ge=0,
+        description="Polls and other reads of one API key in a second, and ten times that at once; 0: no limit.",
+    )
+    max_writes_per_second: float = Field(
+        100.0,
+        ge=0,
+        description="Creates, uploads and deletes of one API key in a second, and ten times that at once; 0: no limit.",
+    )
+    max_requests_at_once: int = Field(
+        256, ge=0, description="Requests of one API key that are answered at the same time; 0: no limit."
+    )
+    max_keyless_per_second: float = Field(
+        100.0,
+        ge=0,
+        description=(
+            "Requests of one address in a second that need no key, such as signed links, and ten times that at once; "
+            "0: no limit."
+        ),
+    )
+    max_connections: int = Field(
+        4096,
+        ge=0,
+        description="Connections in all; for one more, the one that was idle for longest is closed; 0: no limit.",
+    )
+    max_connections_per_address: int = Field(
+        256,
+        ge=0,
+        description="Connections from one address (of IPv6, one /64) that is no trusted proxy; 0: no limit.",
+    )
+    head_seconds: float = Field(10.0, gt=0, description="How long the head of a request may take to arrive.")
+    body_seconds: float = Field(
+        30.0, gt=0, description="How long the body of a request may take, beside what body_bytes_per_second allows."
+    )
+    body_bytes_per_second: float = Field(
+        16_000.0, gt=0, description="A body gets one more second for so many bytes: the slowest that uploads may be."
+    )
+    idle_seconds: int = Field(
+        65, ge=1, description="How long a connection is kept open between requests; longer than a proxy in front does."
     )
 
     # engines
@@ -271,6 +313,12 @@ class Settings(BaseSettings):
 
     # what comes in
     max_body_bytes: int = Field(24_000_000, gt=0, description="Largest JSON body of a request.")
+    max_bodies_bytes: int = Field(
+        512_000_000,
+        gt=0,
+        validate_default=True,
+        description="Memory for JSON bodies over 128 kB of all requests together; what does not fit gets 503.",
+    )
     max_upload_bytes: int = Field(200_000_000, ge=512, description="Largest upload.")
     max_video_bytes: int = Field(32_000_000, gt=0, description="Largest clip fetched from a URL.")
     max_image_bytes: int = Field(16_000_000, gt=0, description="Largest picture fetched from a URL.")
@@ -380,6 +428,13 @@ class Settings(BaseSettings):
     def _is_for_files(cls, value: int | None, info: ValidationInfo) -> int | None:
         if value is not None and info.data.get("files_url") is None:
             raise ValueError("files_port needs files_url, which says how clients reach it")
+        return value
+
+    @field_validator("max_bodies_bytes")
+    @classmethod
+    def _fits_one(cls, value: int, info: ValidationInfo) -> int:
+        if value < info.data.get("max_body_bytes", 0):
+            raise ValueError("must be at least max_body_bytes, or no body of that size could be read")
         return value
 
     @field_validator("trusted_proxies")

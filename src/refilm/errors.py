@@ -5,6 +5,7 @@
     ├── Refused               the caller is not known                           (HTTP 401)
     ├── Forbidden             the caller is known, and its key is not for this  (HTTP 403)
     ├── TooManyTries          this address sent too many wrong keys             (HTTP 429)
+    ├── TooManyRequests       they come faster than is allowed                  (HTTP 429)
     ├── OutOfCredits          the account cannot pay for this                 (HTTP 400)
     ├── CapReached            the account has all that it may have for now    (HTTP 429)
     ├── NotFound              no such thing for this caller                     (HTTP 404)
@@ -74,6 +75,17 @@ class TooManyTries(RefilmError):
 
     def __init__(self, retry_seconds: int) -> None:
         super().__init__("Too many wrong API keys came from this address. Wait before you send another one.")
+        self.retry_seconds = retry_seconds
+
+
+class TooManyRequests(RefilmError):
+    """Requests come faster, or more of them at the same time, than one caller is allowed.
+
+    retry_seconds: when the same request may be sent again.
+    """
+
+    def __init__(self, sentence: str, retry_seconds: int) -> None:
+        super().__init__(f"{sentence} Send it again after the seconds of Retry-After.")
         self.retry_seconds = retry_seconds
 
 

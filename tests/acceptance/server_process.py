@@ -33,6 +33,18 @@ PORTS, PORTS_EACH = range(10_000, 32_000), 2_000
 #: For servers that are started again and again for what has nothing to do with locks: their children start in a moment.
 UNLOCKED = {"REFILM_SANDBOX": "off"}
 
+#: For clients that ask as fast as they can, where that is not what is tried: 0 is no limit.
+UNLIMITED = {
+    f"REFILM_MAX_{what}": "0"
+    for what in (
+        "READS_PER_SECOND",
+        "WRITES_PER_SECOND",
+        "KEYLESS_PER_SECOND",
+        "REQUESTS_AT_ONCE",
+        "CONNECTIONS_PER_ADDRESS",
+    )
+}
+
 
 class ServerProcess:
     """A server on a free port of 127.0.0.1 over the data directory `data`; a context manager."""

@@ -17,12 +17,19 @@ from refilm.domain.account import KeyScope, NewKey
 from refilm.errors import Unavailable
 
 TRIES = 5
+#: Of one key: two a second, and ten seconds' worth at once.
+WRITES = 20
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ContractServer]:
     """A server of its own, whose caps are low and whose rows may be spoilt."""
-    caps = {"max_body_bytes": 20_000, "max_wrong_keys": TRIES, "max_waiting_tasks": 2}
+    caps = {
+        "max_body_bytes": 20_000,
+        "max_wrong_keys": TRIES,
+        "max_waiting_tasks": 2,
+        "max_writes_per_second": WRITES / 10,
+    }
     made = ContractServer(tmp_path_factory.mktemp("refusals"), prices={"gen4_aleph": 1.0}, **caps)
     yield made
     made.close()
@@ -55,6 +62,13 @@ def capped(server: ContractServer) -> httpx2.Response:
 def locked_out(server: ContractServer) -> httpx2.Response:
     for _ in range(TRIES + 1):
         answer = server.send("GET", "/v1/organization", key=None, headers={"authorization": "Bearer key_" + "0" * 128})
+    return answer
+
+
+def hurried(server: ContractServer) -> httpx2.Response:
+    server.keys["hurried"] = server.server.accounts.create_key("hurried")
+    for _ in range(WRITES + 1):
+        answer = server.send("POST", "/v1/uploads", key="hurried", json={})
     return answer
 
 
@@ -94,8 +108,10 @@ WAYS: dict[tuple[int, str], Callable[[ContractServer], httpx2.Response]] = {
     (404, "NoSuchRoute"): lambda s: s.send("GET", "/v2/tasks"),
     (405, "MethodNotAllowed"): lambda s: s.send("PUT", "/v1/organization"),
     (413, "BodyTooLarge"): lambda s: create(s, prompt="x" * 30_000),
+    (415, "EncodedBody"): lambda s: s.send("POST", "/v1/uploads", content=b"{}", headers={"content-encoding": "gzip"}),
     (429, "CapReached"): capped,
     (429, "TooManyTries"): locked_out,
+    (429, "TooManyRequests"): hurried,
     (500, "Fault"): broken,
     (503, "Unavailable"): database_away,
     (503, "StorageFull"): disk_full,

@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 from refilm import errors
 from refilm.api import issues
-from refilm.api.refusals import Fault, MethodNotAllowed, status_of
+from refilm.api.refusals import EncodedBody, Fault, MethodNotAllowed, status_of
 from refilm.api.settings import ApiSettings
 
 JSON_TYPE = "application/json; charset=utf-8"
@@ -42,7 +42,7 @@ def dialect_error(error: Exception, settings: ApiSettings) -> Response:
     body: dict[str, Any] = {"error": sentence(error, status)}
     if isinstance(error, errors.InvalidRequest):
         body = {"error": "Validation of body failed", "issues": _sent(error)}
-    if status in (400, 401, 403, 413, 429):
+    if status in (400, 401, 403, 413, 415, 429):
         body["docUrl"] = settings.docs_url
     return json_answer(body, status, headers_of(error, status, settings))
 
@@ -76,6 +76,8 @@ def headers_of(error: Exception, status: int, settings: ApiSettings) -> dict[str
     """Headers that belong to an error's answer."""
     if isinstance(error, MethodNotAllowed):
         return {"allow": ", ".join(sorted(error.allowed))}
+    if isinstance(error, EncodedBody):
+        return {"accept-encoding": "identity"}
     if status == 401:
         return {"www-authenticate": "Bearer"}
     if isinstance(error, errors.CapReached):
@@ -85,6 +87,8 @@ def headers_of(error: Exception, status: int, settings: ApiSettings) -> dict[str
     if isinstance(error, errors.TooManyTries):
         # A wrong key does not become right: an official SDK should not send it again.
         return {"retry-after": str(error.retry_seconds), "x-should-retry": "false"}
+    if isinstance(error, errors.TooManyRequests):
+        return {"retry-after": str(error.retry_seconds)}
     if status == 503:
         return {"retry-after": str(settings.retry_after_seconds)}
     return {}

@@ -25,6 +25,7 @@ from refilm.api.lockout import Lockout
 from refilm.api.probes import Probes
 from refilm.api.runway import RUNWAY
 from refilm.api.settings import ApiSettings
+from refilm.api.shares import Shares
 from refilm.api.tasks import TaskEndpoints
 from refilm.audit import Audit, NoAudit
 from refilm.service import Service
@@ -53,7 +54,13 @@ def create_app(
     metrics: what /metrics shows.  audit: where it is noted who does what.
     """
     settings = settings or ApiSettings()
-    gate = Gate(accounts, Lockout(settings.lockout), Clients(settings.trusted_proxies), audit or NoAudit())
+    gate = Gate(
+        accounts,
+        Lockout(settings.lockout),
+        Clients(settings.trusted_proxies),
+        audit or NoAudit(),
+        Shares(settings.shares),
+    )
     parts = Parts(service, accounts, uploads, settings, JsonBodies(settings), gate)
     app = RefilmApp(settings)
     for endpoints in (
@@ -62,7 +69,7 @@ def create_app(
         TaskEndpoints(parts),
         AdminEndpoints(parts),
         FileEndpoints(parts),
-        Probes(service, metrics, app.openapi),
+        Probes(service, gate, metrics, app.openapi),
     ):
         app.serve(endpoints.routes())
     return app

@@ -1,6 +1,7 @@
 """Who is asking, whether their key is for this, and in which version of the contract. Reads headers.
 
 Wrong keys are counted by where they come from; too many close the door for a while, and not for keys that work there.
+How much a caller may ask for is for `refilm.api.shares` to say.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from refilm.accounts import Accounts, Caller
 from refilm.api.clients import Clients, neighbourhood
 from refilm.api.lockout import Lockout
 from refilm.api.refusals import VersionRefused
+from refilm.api.shares import Shares
 from refilm.audit import Audit
 from refilm.domain.account import KeyScope
 from refilm.errors import Forbidden, Refused, TooManyTries
@@ -44,22 +46,30 @@ class Noted:
 class Gate:
     """Lets callers in by their keys, and notes what they do."""
 
-    def __init__(self, accounts: Accounts, lockout: Lockout, clients: Clients, audit: Audit) -> None:
+    def __init__(
+        self, accounts: Accounts, lockout: Lockout, clients: Clients, audit: Audit, shares: Shares | None = None
+    ) -> None:
         self._accounts = accounts
         self._lockout = lockout
         self._clients = clients
         self._audit = audit
+        self._shares = shares or Shares()
 
     async def caller(self, scope: Scope, needed: KeyScope) -> Caller:
-        """The caller behind the bearer key. Raises Refused, Forbidden, TooManyTries."""
+        """The caller behind the bearer key. Raises Refused, Forbidden, TooManyTries, TooManyRequests."""
         secret = secret_in(scope)
         caller = self._accounts.recognise(secret) or await self._looked_up(scope, secret)
+        self._shares.of_key(scope, caller.key_id, needed)
         if needed not in caller.scopes:
             self._note(scope, caller, "access", Noted(needed, "Forbidden"))
             raise Forbidden(
                 f"This API key lacks the scope {needed}. Ask the operator of this server for one that has it."
             )
         return caller
+
+    def keyless(self, scope: Scope) -> None:
+        """Let a request in that needs no key. Raises TooManyRequests where too many come from its address."""
+        self._shares.of_address(neighbourhood(self._clients.address(scope)))
 
     async def _looked_up(self, scope: Scope, secret: str) -> Caller:
         address = self._clients.address(scope)

@@ -19,6 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from refilm.api.answers import ErrorStyle, dialect_error
 from refilm.api.refusals import Fault, MethodNotAllowed, NoSuchRoute, status_of
 from refilm.api.settings import ApiSettings
+from refilm.api.shares import leave
 from refilm.telemetry import new_fault
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -91,6 +92,8 @@ class Edge:
             if begun.started:
                 raise
             await self._refusal(error, style, scope["method"], route)(scope, receive, begun)
+        finally:
+            leave(scope)
 
     def _route(self, scope: Scope) -> Route:
         path, method = scope["path"], scope["method"]

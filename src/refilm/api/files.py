@@ -51,12 +51,14 @@ class FileEndpoints:
 
     async def receive(self, request: Request) -> Response:
         """Take the file of an upload. Its fields carry the permission."""
+        self._parts.gate.keyless(request.scope)
         upload = await read_upload(request.scope, request.receive, self._parts.settings.max_upload_bytes)
         await self._parts.uploads.receive(upload.fields, upload.chunks)
         return Response(status_code=204)
 
     async def download(self, request: Request) -> Response:
         """An output, or a part of it."""
+        self._parts.gate.keyless(request.scope)
         query = dict(parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True))
         key: str = request.scope["path_params"]["key"]
         signed = await asyncio.to_thread(self._parts.service.open_signed, key, query)

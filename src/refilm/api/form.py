@@ -14,7 +14,7 @@ from python_multipart.multipart import parse_options_header
 from starlette.types import Receive, Scope
 
 from refilm.api.auth import header
-from refilm.api.body import chunks, declared_length, refuse, too_large
+from refilm.api.body import check_unencoded, chunks, declared_length, refuse, too_large
 
 FILE_FIELD = "file"
 MAX_FIELDS = 32
@@ -35,7 +35,10 @@ class Upload:
 
 
 async def read_upload(scope: Scope, receive: Receive, max_file_bytes: int) -> Upload:
-    """The fields of the form, and its file as a stream. Raises InvalidRequest, BodyTooLarge, ClientDisconnect."""
+    """The fields of the form, and its file as a stream. Raises InvalidRequest, EncodedBody, BodyTooLarge,
+    ClientDisconnect.
+    """
+    check_unencoded(scope)
     limit = max_file_bytes + OVERHEAD_BYTES
     if (declared_length(scope) or 0) > limit:
         raise too_large(max_file_bytes)

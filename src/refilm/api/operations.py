@@ -33,7 +33,11 @@ FORBIDDEN = response("The API key lacks the scope that this needs.", "Error")
 NO_TASK = response("No such task, or not yours.", "NoTask")
 WRONG_METHOD = response("The method is not supported on this path.", "Error")
 TOO_LARGE = response("The body is larger than this server accepts.", "Error")
-TOO_MANY = response("A cap is reached, or too many wrong keys came; try again later.", "Error", headers=RETRY_AFTER)
+SLOW = response("The body came too slowly; the connection is closed.", "Error")
+ENCODED = response("The body is compressed, or encoded otherwise.", "Error")
+TOO_MANY = response(
+    "A cap is reached, or too many requests or wrong keys came; try again later.", "Error", headers=RETRY_AFTER
+)
 BROKEN = response("Something went wrong on this server.", "Error")
 AWAY = response("Not possible for the moment; try again later.", "Error", headers=RETRY_AFTER)
 
@@ -46,7 +50,8 @@ ALWAYS = {
     "500": BROKEN,
     "503": AWAY,
 }
-WITH_BODY = {**ALWAYS, "413": TOO_LARGE}
+BODY_REFUSED = {"408": SLOW, "413": TOO_LARGE, "415": ENCODED}
+WITH_BODY = {**ALWAYS, **BODY_REFUSED}
 
 
 def json_body(name: str) -> dict[str, Any]:
@@ -148,7 +153,7 @@ _PROBLEM = {
         "401": "The API key is missing or not known.",
         "403": "The API key lacks the scope that this needs.",
         "404": "No such task, or not yours.",
-        "429": "Too many wrong keys came from this address; try again later.",
+        "429": "Too many requests or wrong keys came; try again later.",
         "500": "Something went wrong on this server.",
         "503": "Not possible for the moment; try again later.",
     }.items()
@@ -212,7 +217,9 @@ def _admin(
         answers["404"] = response(missing, "Problem")
     if body:
         answers["400"] = response("The body cannot be accepted; `issues` names every reason.", "Problem")
+        answers["408"] = SLOW
         answers["413"] = response("The body is larger than this server accepts.", "Problem")
+        answers["415"] = response("The body is compressed, or encoded otherwise.", "Problem")
         more["requestBody"] = json_body(body)
     shared = {"operationId": name, "summary": summary, "tags": ["Administration"], "security": BEARER}
     return {**shared, "responses": answers, **more}
@@ -285,6 +292,7 @@ DOWNLOAD: dict[str, Any] = {
         "404": response("It was deleted.", "NoTask"),
         "405": WRONG_METHOD,
         "416": response("The range lies outside the file.", "Error"),
+        "429": TOO_MANY,
         "500": BROKEN,
         "503": AWAY,
     },
@@ -313,7 +321,8 @@ RECEIVE: dict[str, Any] = {
         "403": response("The fields were changed or have expired.", "Error"),
         "404": response("No such upload.", "Error"),
         "405": WRONG_METHOD,
-        "413": TOO_LARGE,
+        **BODY_REFUSED,
+        "429": TOO_MANY,
         "500": BROKEN,
         "503": AWAY,
     },
@@ -343,6 +352,7 @@ METRICS: dict[str, Any] = {
     "responses": {
         "200": {"description": "Text format.", "content": {"text/plain": {"schema": {"type": "string"}}}},
         "405": WRONG_METHOD,
+        "429": TOO_MANY,
         "500": BROKEN,
     },
 }

@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from refilm.api import operations
 from refilm.api.answers import JSON_TYPE, json_answer
+from refilm.api.auth import Gate
 from refilm.api.edge import Route
 from refilm.service import Service
 
@@ -22,8 +23,11 @@ METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 class Probes:
     """Health, readiness, counters and the OpenAPI document."""
 
-    def __init__(self, service: Service, metrics: CollectorRegistry, document: Callable[[], dict[str, Any]]) -> None:
+    def __init__(
+        self, service: Service, gate: Gate, metrics: CollectorRegistry, document: Callable[[], dict[str, Any]]
+    ) -> None:
         self._service = service
+        self._gate = gate
         self._metrics = metrics
         self._document = document
 
@@ -47,9 +51,11 @@ class Probes:
 
     async def metrics(self, request: Request) -> Response:
         """Counters in Prometheus' text format."""
+        self._gate.keyless(request.scope)
         text = await asyncio.to_thread(generate_latest, self._metrics)
         return Response(text, media_type=METRICS_TYPE)
 
     async def openapi(self, request: Request) -> Response:
         """What is served, as OpenAPI 3.1."""
+        self._gate.keyless(request.scope)
         return Response(to_json(self._document()), media_type=JSON_TYPE)

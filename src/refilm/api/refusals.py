@@ -18,6 +18,10 @@ class BodyTooLarge(errors.RefilmError):
     """The body is larger than this server accepts."""
 
 
+class EncodedBody(errors.RefilmError):
+    """The body is compressed, or encoded otherwise."""
+
+
 class Fault(errors.RefilmError):
     """Something that nobody foresaw. All that is told of it is the name under which it was logged."""
 
@@ -80,6 +84,12 @@ REFUSALS = (
         "upload instead of a data URI; a smaller file",
     ),
     Refusal(
+        415,
+        EncodedBody,
+        "the body has a `Content-Encoding`, or a `Transfer-Encoding` but chunked",
+        "send it as it is",
+    ),
+    Refusal(
         429,
         errors.CapReached,
         'the operator\'s cap of tasks in 24 hours (the sentence says "daily task limit"), or of tasks that wait',
@@ -92,13 +102,23 @@ REFUSALS = (
         "mend the key, wait for `Retry-After`",
     ),
     Refusal(
+        429,
+        errors.TooManyRequests,
+        "this key, or without a key this address, sends more requests in a second, or at the same time, than "
+        "[the front door](../explanation/front-door.md) lets in",
+        "wait for `Retry-After`; the SDKs do by themselves",
+    ),
+    Refusal(
         500,
         Fault,
         "a fault of ours; the sentence gives its name and nothing else",
         "report it with the log line `request_failed` whose `fault` is that name",
     ),
     Refusal(
-        503, errors.Unavailable, "the database cannot be written for the moment", "the SDKs try again by themselves"
+        503,
+        errors.Unavailable,
+        "the database cannot be written for the moment, or large bodies fill `REFILM_MAX_BODIES_BYTES`",
+        "the SDKs try again by themselves",
     ),
     Refusal(503, errors.StorageFull, "no room on the disk", "[make room](../howto/run-a-server.md#room-on-the-disk)"),
 )

@@ -15,7 +15,9 @@ from refilm.service import Terms
 from refilm.uploads import UploadRules
 
 if TYPE_CHECKING:
+    from refilm.api.connections import ConnectionRules
     from refilm.api.settings import ApiSettings
+    from refilm.api.shares import ShareRules
 
 
 def fetch_policy(settings: Settings) -> Policy:
@@ -80,10 +82,39 @@ def api_settings(settings: Settings) -> ApiSettings:
         files_url=settings.files_url.rstrip("/") if settings.files_url else None,
         tiers=frozenset(settings.tiers),
         lockout=LockoutRules(settings.max_wrong_keys, settings.wrong_key_seconds),
+        shares=share_rules(settings),
         trusted_proxies=tuple(ip_network(text) for text in settings.trusted_proxies),
         public_url=settings.public_url.rstrip("/") if settings.public_url else None,
         docs_url=settings.docs_url,
         max_body_bytes=settings.max_body_bytes,
+        max_bodies_bytes=settings.max_bodies_bytes,
         max_upload_bytes=settings.max_upload_bytes,
         uri_limits=uri_limits(settings),
+    )
+
+
+def share_rules(settings: Settings) -> ShareRules:
+    """What one caller may have of the server."""
+    from refilm.api.buckets import Rate
+    from refilm.api.shares import ShareRules
+
+    return ShareRules(
+        Rate(settings.max_reads_per_second),
+        Rate(settings.max_writes_per_second),
+        settings.max_requests_at_once,
+        Rate(settings.max_keyless_per_second),
+    )
+
+
+def connection_rules(settings: Settings) -> ConnectionRules:
+    """What is asked of connections."""
+    from refilm.api.connections import ConnectionRules
+
+    return ConnectionRules(
+        most=settings.max_connections,
+        most_of_address=settings.max_connections_per_address,
+        head_seconds=settings.head_seconds,
+        body_seconds=settings.body_seconds,
+        body_rate=settings.body_bytes_per_second,
+        trusted_proxies=tuple(ip_network(text) for text in settings.trusted_proxies),
     )

@@ -40,6 +40,7 @@ def look() -> Iterator[Finding]:
 
     yield Finding(True, f"Refilm {__version__}, Python {platform.python_version()}, {platform.platform()}")
     yield Finding(True, f"{os.cpu_count()} CPU cores")
+    yield from look_at_door()
     yield from look_at_disk()
     yield from look_at_assets()
     yield from look_at_media()
@@ -47,6 +48,19 @@ def look() -> Iterator[Finding]:
     yield from look_at_engines()
     yield from look_at_sandbox()
     yield Finding(True, "moderation: none")
+
+
+def look_at_door() -> Iterator[Finding]:
+    """Who can reach the server, and how safely."""
+    from refilm.bootstrap.exposure import exposures
+    from refilm.cli.options import settings_with
+
+    settings = settings_with()
+    found = list(exposures(settings))
+    if not found:
+        yield Finding(True, f"listens on {settings.host}, port {settings.port}")
+    for exposure in found:
+        yield Finding(False, exposure.what, exposure.mend)
 
 
 def look_at_disk() -> Iterator[Finding]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
+import resource
 import socket
 import sys
-from typing import TYPE_CHECKING, Annotated, Any
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -19,6 +22,9 @@ if TYPE_CHECKING:
 #: How soon a busy thread makes way for another, in seconds. The thread that commits waits for the one that answers
 #: requests after every fsync; at Python's default of 5 ms that wait costs more than the fsync.
 SWITCH_SECONDS = 0.0005
+
+#: Files that a server has open beside its connections, with room to spare.
+FILES_BESIDE = 1024
 
 WELCOME = """\
 This is a new data folder. Here is the key of its first account, shown once:
@@ -41,6 +47,9 @@ def serve(
     workers: Workers = None,
 ) -> None:
     """Serve the API and run the edits: everything on this machine, or with workers on others."""
+    import structlog
+
+    from refilm.bootstrap.exposure import exposures
     from refilm.bootstrap.process import build
     from refilm.cli.ending import Ending
     from refilm.cli.options import settings_with, start_logging
@@ -49,6 +58,8 @@ def serve(
         host=host, port=port, data=data, database_url=database_url, assets_url=assets_url, workers=workers
     )
     start_logging(settings)
+    for exposure in exposures(settings):
+        structlog.get_logger(__name__).warning(exposure.what, mend=exposure.mend)
     doors = [listen(settings.host, port) for port in (settings.port, settings.files_port) if port is not None]
     server = build(settings)
     base = settings.public_url or f"http://{settings.host}:{doors[0].getsockname()[1]}"
@@ -79,9 +90,25 @@ def listen(host: str, port: int) -> socket.socket:
     return listening
 
 
+def allow_files(connections: int) -> None:
+    """Let the process have a file open for each connection, and as many as it ever needs beside, if it may.
+
+    The system's usual thousand would be used up by idle clients, and then no row and no clip could be opened.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = connections + FILES_BESIDE
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+
+
 def run_http(server: Server, doors: list[socket.socket], ending: Ending) -> None:
     """Answer requests until the process was told to stop and has drained."""
     import uvicorn
+
+    from refilm.api.connections import Connections
+    from refilm.api.protocol import WatchedProtocol, is_news
+    from refilm.bootstrap.terms import connection_rules
 
     class Http(uvicorn.Server):
         """Leaves signals to us. uvicorn would close its doors at the first one and raise it again at its end."""
@@ -91,9 +118,16 @@ def run_http(server: Server, doors: list[socket.socket], ending: Ending) -> None
             ending(sig, frame)
 
     sys.setswitchinterval(SWITCH_SECONDS)
+    settings = server.settings
+    connections = Connections(connection_rules(settings))
+    allow_files(settings.max_connections)
+    logging.getLogger("uvicorn.error").addFilter(is_news)
     http = Http(
         uvicorn.Config(
             server.app,
+            http=cast("type[WatchedProtocol]", partial(WatchedProtocol, watch=connections)),
+            ws="none",
+            timeout_keep_alive=settings.idle_seconds,
             log_config=None,
             access_log=False,
             server_header=False,

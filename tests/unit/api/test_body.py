@@ -13,10 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.requests import ClientDisconnect
 
-from refilm.api.body import JsonBodies, decode
-from refilm.api.refusals import BodyTooLarge
+from refilm.api.body import MAX_DEPTH, MAX_SIGNS, JsonBodies, decode
+from refilm.api.refusals import BodyTooLarge, EncodedBody
 from refilm.api.settings import ApiSettings
-from refilm.errors import InvalidRequest
+from refilm.api.shares import leave
+from refilm.errors import InvalidRequest, Unavailable
 
 JSON = "application/json"
 
@@ -149,6 +150,8 @@ def test_json_is_read_as_it_was_written(value: object, escaped: bool) -> None:
         b"[Infinity]",
         b"-Infinity",
         b"1" * 5000,
+        b"1e999",
+        b'{"seed":-1e400}',
         b'{"a":' * 100_000,
         b"\xef\xbb\xbf{}",
         b"\xff\xfe1\x00",
@@ -167,3 +170,62 @@ def test_what_parsers_disagree_about_is_refused(raw: bytes) -> None:
 def test_an_escaped_backslash_before_u0000_is_text() -> None:
     """Only the character itself is refused, not six characters that look like its escape."""
     assert decode(rb'"\\u0000 \u00e9"') == "\\u0000 é"
+
+
+@pytest.mark.parametrize("coding", [{"content_encoding": "gzip"}, {"transfer_encoding": "gzip, chunked"}])
+def test_a_compressed_body_is_refused_unread(coding: dict[str, str]) -> None:
+    """Nothing is decompressed: what is small on the wire would be large here."""
+    bodies, sender = JsonBodies(ApiSettings()), Sender([b"{}"])
+
+    with pytest.raises(EncodedBody, match="as it is"):
+        asyncio.run(bodies.read(scope(content_type=JSON, **coding), sender, lambda parsed: parsed))
+
+    assert sender.taken == 0
+
+
+@given(st.integers(1, 4 * MAX_DEPTH), st.booleans())
+def test_depth_is_bounded(depth: int, objects: bool) -> None:
+    """So many levels are read and one more is refused, whatever they are made of."""
+    opened, closed = (b'{"a":', b"}") if objects else (b"[", b"]")
+    raw = opened * depth + b"1" + closed * depth
+
+    if depth > MAX_DEPTH:
+        with pytest.raises(InvalidRequest, match="nested too deeply"):
+            decode(raw)
+    else:
+        assert decode(raw) is not None
+
+
+def test_the_number_of_values_is_bounded() -> None:
+    """Empty arrays take twenty times the memory of their spelling: they are counted before they are made."""
+    few, many = ([[]] * count for count in (MAX_SIGNS // 2 - 1, MAX_SIGNS))
+
+    assert decode(json.dumps(few).encode()) == few
+    with pytest.raises(InvalidRequest, match="too many values"):
+        decode(json.dumps(many).encode())
+
+
+def test_large_bodies_fit_into_memory_together() -> None:
+    """One more than fits is told to come back, before it is read to its end; small ones always pass. Each is counted
+    until its request ends.
+    """
+    bodies = JsonBodies(ApiSettings(max_body_bytes=1000, large_body_bytes=100, max_bodies_bytes=1500))
+    large, small = [b'"' + b"x" * 400, b"x" * 400 + b'"'], [b'"x"']
+
+    def ask(pieces: list[bytes]) -> tuple[dict[str, Any], Sender]:
+        asked, sender = scope(content_type=JSON), Sender(pieces)
+        try:
+            asyncio.run(bodies.read(asked, sender, lambda parsed: parsed))
+        except Unavailable:
+            leave(asked)
+            sender.refused = True  # type: ignore[attr-defined]
+        return asked, sender
+
+    first, _ = ask(large)
+    _, second = ask(large)
+    assert (vars(second).get("refused"), second.taken) == (True, 2)
+    _, third = ask(small)
+    assert "refused" not in vars(third)
+    leave(first)
+    assert bodies._held == 0
+    assert "refused" not in vars(ask(large)[1])

@@ -19,6 +19,9 @@ from refilm.api.ranges import ByteRange, Unsatisfiable, wanted
         ("bytes=-1", ByteRange(99, 100)),
         ("bytes=-1000", ByteRange(0, 100)),
         ("Bytes=10-19", ByteRange(10, 20)),
+        ("bytes=0-" + "9" * 5000, ByteRange(0, 100)),
+        ("bytes=-" + "9" * 5000, ByteRange(0, 100)),
+        ("bytes=" + "0" * 5000 + "7-8", ByteRange(7, 9)),
     ],
 )
 def test_one_range_is_honoured(header: str, expected: ByteRange) -> None:
@@ -27,14 +30,15 @@ def test_one_range_is_honoured(header: str, expected: ByteRange) -> None:
 
 
 @pytest.mark.parametrize(
-    "header", [None, "", "bytes=", "bytes=-", "bytes=a-b", "bytes=5-2", "bytes=0-1,5-6", "items=0-1"]
+    "header",
+    [None, "", "bytes=", "bytes=-", "bytes=a-b", "bytes=5-2", "bytes=0-1,5-6", "items=0-1", "bytes=" + "0-," * 9000],
 )
 def test_what_is_not_understood_is_the_whole_file(header: str | None) -> None:
     """The RFC lets a server ignore a Range: a malformed one, another unit, several ranges."""
     assert wanted(header, 100) is None
 
 
-@pytest.mark.parametrize("header", ["bytes=100-", "bytes=100-200", "bytes=-0"])
+@pytest.mark.parametrize("header", ["bytes=100-", "bytes=100-200", "bytes=-0", "bytes=" + "9" * 5000 + "-"])
 def test_a_range_outside_the_file_cannot_be_satisfied(header: str) -> None:
     """What begins after the end is a 416."""
     with pytest.raises(Unsatisfiable):

@@ -239,6 +239,18 @@ def test_doctor_names_what_is_missing_and_how_to_mend_it(refilm, monkeypatch):
     assert "no engine named 'dreams'" in out
 
 
+def test_doctor_sees_an_open_door(refilm, monkeypatch):
+    """A server that others can reach without TLS is a MISS; one on this machine is a line."""
+    assert "ok    listens on 127.0.0.1, port 8000" in refilm("doctor")[1]
+    monkeypatch.setenv("REFILM_HOST", "0.0.0.0")
+
+    status, out, _ = refilm("doctor")
+
+    assert status == 1
+    assert "MISS  others can reach 0.0.0.0, and keys pass there readable" in out
+    assert "REFILM_PUBLIC_URL=https://" in out
+
+
 def test_doctor_says_what_holds_in_a_child(refilm, monkeypatch):
     """The controls of a real child are named; without a lock there are none, and that is what was asked for."""
     monkeypatch.setenv("REFILM_SANDBOX", "off")
