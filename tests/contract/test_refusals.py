@@ -19,6 +19,7 @@ from refilm.errors import Unavailable
 TRIES = 5
 #: Of one key: two a second, and ten seconds' worth at once.
 WRITES = 20
+ENCODED = {**VERSION, "content-type": "application/json", "content-encoding": "gzip"}
 
 
 @pytest.fixture(scope="module")
@@ -108,7 +109,7 @@ WAYS: dict[tuple[int, str], Callable[[ContractServer], httpx2.Response]] = {
     (404, "NoSuchRoute"): lambda s: s.send("GET", "/v2/tasks"),
     (405, "MethodNotAllowed"): lambda s: s.send("PUT", "/v1/organization"),
     (413, "BodyTooLarge"): lambda s: create(s, prompt="x" * 30_000),
-    (415, "EncodedBody"): lambda s: s.send("POST", "/v1/uploads", content=b"{}", headers={"content-encoding": "gzip"}),
+    (415, "EncodedBody"): lambda s: s.send("POST", "/v1/uploads", content=b"{}", headers=ENCODED),
     (429, "CapReached"): capped,
     (429, "TooManyTries"): locked_out,
     (429, "TooManyRequests"): hurried,

@@ -97,16 +97,16 @@ REFUSALS = (
     ),
     Refusal(
         429,
-        errors.TooManyTries,
-        "more wrong keys came from this address than `REFILM_MAX_WRONG_KEYS`; keys that worked here before still do",
-        "mend the key, wait for `Retry-After`",
-    ),
-    Refusal(
-        429,
         errors.TooManyRequests,
         "this key, or without a key this address, sends more requests in a second, or at the same time, than "
         "[the front door](../explanation/front-door.md) lets in",
         "wait for `Retry-After`; the SDKs do by themselves",
+    ),
+    Refusal(
+        429,
+        errors.TooManyTries,
+        "more wrong keys came from this address than `REFILM_MAX_WRONG_KEYS`; keys that worked here before still do",
+        "mend the key, wait for `Retry-After`",
     ),
     Refusal(
         500,
