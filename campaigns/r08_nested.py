@@ -27,6 +27,7 @@ from canary import Canary
 from doors import Doors, End, commanded
 from nested_media import Nested, nested_media
 from PIL import Image
+from place import leave_nothing_behind
 from r09_mutants import HEVC, KINDS
 from server_process import ServerProcess
 
@@ -183,6 +184,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=Wishes.seconds)
     parser.add_argument("--rounds", type=int, default=Wishes.rounds)
     options = parser.parse_args()
+    leave_nothing_behind()
     with tempfile.TemporaryDirectory(prefix="refilm-r08-") as folder:
         found, told = run(Path(folder), Wishes(LOCKS, options.seconds, options.rounds))
     print(f"R8: {'FAIL' if found.wrong else 'PASS'}  {told}")

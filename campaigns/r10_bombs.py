@@ -34,6 +34,7 @@ from clip_bombs import Bomb, clip_bombs
 from doors import PATIENCE, Doors, End
 from picture_bombs import picture_bombs
 from PIL import Image
+from place import leave_nothing_behind
 from server_process import ServerProcess
 
 from refilm.testing import make_clip, moving_picture
@@ -196,9 +197,18 @@ def largest_request(doors: Doors) -> None:
 
 
 def run(
-    folder: Path, wishes: Wishes, clips: Sequence[Bomb], pictures: Sequence[Bomb], bodies: Sequence[BodyBomb]
+    folder: Path,
+    wishes: Wishes,
+    clips: Sequence[Bomb],
+    pictures: Sequence[Bomb],
+    bodies: Sequence[BodyBomb],
+    *,
+    largest: bool = True,
 ) -> tuple[Found, str]:
-    """The whole campaign with these bombs.  What happened, and that in words."""
+    """The whole campaign with these bombs.  What happened, and that in words.
+
+    largest: whether to send the largest legal request first; without it memory is not judged.
+    """
     found, bombs = Found(), [*clips, *pictures]
     clip = make_clip(folder / "plain.mp4", seconds=2, size=(96, 64), rate=12)
     picture = folder / "plain.png"
@@ -208,7 +218,7 @@ def run(
         other = Doors(server.url, server.new_key("other"), clip, picture)
         memory, bombing = Memory(server), Bombing(doors, wishes, found)
         with somebody_else(other, found):
-            for _ in range(2):
+            for _ in range(2 * largest):
                 largest_request(doors)
         before = memory.forget()
         with somebody_else(other, found):
@@ -220,7 +230,7 @@ def run(
         found.grown = max(0, memory.most - before)
         doors.close()
         other.close()
-    if found.grown > MOST_GROWTH:
+    if largest and found.grown > MOST_GROWTH:
         found.wrong.append(f"the server grew by {found.grown / 2**20:.0f} MiB")
     told = (
         f"{found.ends['refused']} refused and {found.ends['edited']} edited of {len(clips)} clips, {len(pictures)} "
@@ -236,6 +246,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=Wishes.seconds)
     parser.add_argument("--rounds", type=int, default=Wishes.rounds)
     options = parser.parse_args()
+    leave_nothing_behind()
     with tempfile.TemporaryDirectory(prefix="refilm-r10-") as folder:
         place = Path(folder)
         wishes = Wishes(options.seconds, options.rounds)

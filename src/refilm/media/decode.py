@@ -22,6 +22,8 @@ from refilm.media.pyav import opens
 _LONGEST_STILL = 3600
 #: Packets in a row that may bring no picture: a minute of damage at 50 frames a second. There the clip ends.
 _LONGEST_GAP = 3000
+#: Bytes of such packets: a few may unpack to gigabytes.
+_LARGEST_GAP = 200_000_000
 
 
 class Decoder:
@@ -42,8 +44,8 @@ class Decoder:
         if not opens(self._stream.codec_context):
             return
         packets = self._container.demux(self._stream)
-        gap = 0
-        while gap < _LONGEST_GAP:
+        gap = size = 0
+        while gap < _LONGEST_GAP and size < _LARGEST_GAP:
             try:
                 packet = next(packets)
             except StopIteration:
@@ -52,9 +54,9 @@ class Decoder:
                 self.damaged += 1
                 yield from self._decode(None)
                 return
-            gap += 1
+            gap, size = gap + 1, size + packet.size
             for picture in self._decode(packet):
-                gap = 0
+                gap = size = 0
                 yield picture
 
     def key_packet(self) -> av.Packet[VideoStream] | None:

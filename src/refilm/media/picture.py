@@ -28,6 +28,8 @@ _MAX_PASSES = 100
 _PASS, _STEP = b"\xff\xda", 1 << 20
 #: Chunks of a PNG. Each costs time, and none need be longer than its name; usual ones hold 8 kB of the picture.
 _MAX_PIECES = 65_536
+#: Segments of a JPEG before its data. Pillow reads what is none byte by byte.
+_MAX_SEGMENTS = 4096
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _ORIENTATION = 0x0112
 _SIDEWAYS = frozenset({5, 6, 7, 8})
@@ -70,12 +72,32 @@ def read_picture(source: BinaryIO, longest: int | None = None) -> NDArray[np.uin
 def _check_pieces(file: Descriptor) -> None:
     """Raise InvalidAsset where a PNG has more chunks than anybody needs."""
     if file.read(len(_SIGNATURE)) != _SIGNATURE:
+        file.seek(0)
+        _check_segments(file)
         return
     for _ in range(_MAX_PIECES):
         header = file.read(8)
         if len(header) < 8:
             return
         file.seek(int.from_bytes(header[:4], "big") + 4, os.SEEK_CUR)
+    raise InvalidAsset("The picture is stored in too many pieces. Save it anew.")
+
+
+def _check_segments(file: Descriptor) -> None:
+    """Raise InvalidAsset where a JPEG has more segments before its data than anybody needs; junk and filling count."""
+    if file.read(2) != b"\xff\xd8":
+        return
+    for _ in range(_MAX_SEGMENTS):
+        header = file.read(4)
+        if len(header) < 4 or header[:2] == _PASS:
+            return
+        if header[0] != 0xFF or header[1] in (0x00, 0xFF):
+            step = 1
+        elif header[1] == 0x01 or 0xD0 <= header[1] <= 0xD9:  # these have no length
+            step = 2
+        else:
+            step = 2 + int.from_bytes(header[2:], "big")
+        file.seek(step - 4, os.SEEK_CUR)
     raise InvalidAsset("The picture is stored in too many pieces. Save it anew.")
 
 
