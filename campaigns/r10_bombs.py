@@ -29,6 +29,7 @@ from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import psutil
 from body_bombs import CREATE, BodyBomb, body_bombs, part
 from clip_bombs import Bomb, clip_bombs
 from doors import PATIENCE, Doors, End
@@ -91,7 +92,8 @@ class Memory:
 
     def _look(self) -> None:
         while not self._stop.wait(LOOK):
-            self.most = max(self.most, self._server.resident_bytes)
+            with suppress(psutil.NoSuchProcess):  # it was stopped
+                self.most = max(self.most, self._server.resident_bytes)
 
 
 @contextmanager
