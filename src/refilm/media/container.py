@@ -24,6 +24,7 @@ from refilm.errors import InvalidAsset
 from refilm.media.descriptor import Descriptor
 from refilm.media.geometry import MAX_PIXELS
 from refilm.media.pyav import LENIENT_METADATA, exact
+from refilm.media.tables import check_tables
 
 #: FFmpeg's names of the demuxers that may open an input.
 FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,ogg,h264"
@@ -59,6 +60,7 @@ _AnyStream = TypeVar("_AnyStream", bound=Stream)
 
 def open_input(source: BinaryIO) -> InputContainer:
     """A demuxer over the descriptor of `source`. Raises InvalidAsset where it is no container that we read."""
+    check_tables(Descriptor(source))
     try:
         container: InputContainer = av.open(
             Descriptor(source),

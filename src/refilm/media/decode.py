@@ -1,6 +1,7 @@
 """Decoding one video stream in order, with sane timestamps, past damage.
 
-A damaged packet is skipped, as players do; a container damaged beyond reading ends the clip there. Whether anything
+A damaged packet is skipped, as players do; a container damaged beyond reading, or thousands of packets without a
+picture, end the clip there. Whether anything
 came at all is for the caller to judge. Memory: the decoder's own reference frames.
 """
 
@@ -19,6 +20,10 @@ from refilm.media.pyav import opens
 
 #: Seconds that one picture may stand.
 _LONGEST_STILL = 3600
+#: Packets in a row that may bring no picture: a minute of damage at 50 frames a second. There the clip ends.
+_LONGEST_GAP = 3000
+#: Bytes of such packets: a few may unpack to gigabytes.
+_LARGEST_GAP = 200_000_000
 
 
 class Decoder:
@@ -39,7 +44,8 @@ class Decoder:
         if not opens(self._stream.codec_context):
             return
         packets = self._container.demux(self._stream)
-        while True:
+        gap = size = 0
+        while gap < _LONGEST_GAP and size < _LARGEST_GAP:
             try:
                 packet = next(packets)
             except StopIteration:
@@ -48,7 +54,10 @@ class Decoder:
                 self.damaged += 1
                 yield from self._decode(None)
                 return
-            yield from self._decode(packet)
+            gap, size = gap + 1, size + packet.size
+            for picture in self._decode(packet):
+                gap = size = 0
+                yield picture
 
     def key_packet(self) -> av.Packet[VideoStream] | None:
         """The packet where the container stands, if it is a key frame's and says when that is shown."""

@@ -33,6 +33,8 @@ from refilm.media.upright import orientation_of
 
 NOTHING_DECODES = "No picture of the clip can be decoded: it is damaged or not what its name says. Send another file."
 _MICROSECOND = Fraction(1, 1_000_000)
+#: On average over a clip, its first second aside. Cameras with slow motion write up to 240.
+MAX_FRAME_RATE = 480
 
 
 def probe(source: BinaryIO) -> ClipInfo:
@@ -63,6 +65,8 @@ def describe(
     rotation = orientation_of(picture).rotation
     width, height = display_size(coded, aspect, rotation)
     name = picture.format.name
+    duration = _duration(source, container, video)
+    check_rate(video.frames, duration)
     return ClipInfo(
         container=canonical_container(container, video, audio),
         video_codec=codec_name(video),
@@ -71,7 +75,7 @@ def describe(
         height=height,
         coded_width=coded[0],
         coded_height=coded[1],
-        duration=_duration(source, container, video),
+        duration=duration,
         frame_rate=frame_rate_of(video),
         frames=video.frames,
         rotation=rotation,
@@ -80,6 +84,14 @@ def describe(
         full_range=colour.is_full_range(name, picture.color_range),
         audio_codec=codec_name(audio) if audio is not None else None,
     )
+
+
+def check_rate(frames: int, seconds: Fraction) -> None:
+    """Raise InvalidAsset where so many frames are more than a clip of that length can need."""
+    if frames > MAX_FRAME_RATE * (seconds + 1):
+        raise InvalidAsset(
+            f"The clip has more than {MAX_FRAME_RATE} frames a second. Save it with fewer and send that."
+        )
 
 
 def sample_aspect_of(video: VideoStream) -> Fraction:

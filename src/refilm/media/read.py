@@ -27,7 +27,7 @@ from refilm.media.container import (
 from refilm.media.decode import Clock, Decoder, Run
 from refilm.media.frame import Frame
 from refilm.media.geometry import Size, even_size, fit_time_base, fit_within
-from refilm.media.probe import NOTHING_DECODES, describe, frame_rate_of, sample_aspect_of
+from refilm.media.probe import NOTHING_DECODES, check_rate, describe, frame_rate_of, sample_aspect_of
 from refilm.media.pyav import exact
 from refilm.media.upright import Upright
 
@@ -117,6 +117,7 @@ class FrameReader:
                 origin = pts if origin is None else origin
                 self._check_length((pts - origin) * self.time_base)
                 self.read += 1
+                check_rate(self.read, (pts - origin) * self.time_base)
                 yield Frame(
                     upright(picture, aspect),
                     index=index,

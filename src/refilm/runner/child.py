@@ -148,8 +148,18 @@ def edit(engine: Engine, job: Mapping[str, Any], files: list[BinaryIO], channel:
         channel.send({"progress": progress.fraction, "frames": progress.frames})
 
     check_format(engine, request)
+    check_pictures([*inputs.references, *inputs.keyframes])
     outcome = engine.edit(request, inputs, files[keyframes], on_event, job["options"])
     return {"applied": outcome.applied, "frames": outcome.frames}
+
+
+def check_pictures(files: Sequence[BinaryIO]) -> None:
+    """Raise InvalidAsset unless all are pictures: engines look only at those that the prompt speaks of."""
+    if files:
+        from refilm.media.picture import probe_picture
+
+        for file in files:
+            probe_picture(file)
 
 
 def failure_of(error: BaseException) -> dict[str, Any]:

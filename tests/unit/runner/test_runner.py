@@ -29,6 +29,7 @@ from refilm.errors import (
     TooExpensive,
     UnsupportedEdit,
 )
+from refilm.media.rehearsal import tiny_picture
 from refilm.runner import spawn
 from refilm.runner.forks import can_fork
 from refilm.runner.lockdown import Sandbox
@@ -225,7 +226,8 @@ def test_files_and_outcome_cross(odd, clip, tmp_path):
 
 def test_many_files_keep_their_order(odd, clip, tmp_path):
     """References and output arrive where the request says."""
-    (tmp_path / "picture").write_bytes(b"p")
+    content = tiny_picture("PNG")
+    (tmp_path / "picture").write_bytes(content)
     request = EditRequest(Model.GEN4_ALEPH, "local:", "copy", references=(Reference("a"),) * 3)
 
     with clip.open("rb") as video, (tmp_path / "picture").open("rb") as picture, io.FileIO(tmp_path / "o", "w+") as out:
@@ -234,7 +236,17 @@ def test_many_files_keep_their_order(odd, clip, tmp_path):
         )
 
     assert (tmp_path / "o").read_bytes() == clip.read_bytes()
-    assert (tmp_path / "picture").read_bytes() == b"p"
+    assert (tmp_path / "picture").read_bytes() == content
+
+
+def test_a_reference_that_is_no_picture_is_refused_though_no_engine_looks_at_it(odd, clip, tmp_path):
+    """What a request carries is judged, also where the prompt does not speak of it."""
+    request = EditRequest(Model.GEN4_ALEPH, "local:", "copy", references=(Reference("a"),))
+
+    with clip.open("rb") as video, clip.open("rb") as reference, io.FileIO(tmp_path / "o", "w+") as out:
+        files = [video, reference, out]
+        with pytest.raises(InvalidAsset, match="not a picture"):
+            odd.edit("odd", request, INFO, files, options={}, seconds=60, on_tick=spawn.go_on)
 
 
 def test_a_child_sees_nothing_but_its_files(odd, clip, tmp_path, monkeypatch):
