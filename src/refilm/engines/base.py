@@ -145,8 +145,9 @@ class Warming(Protocol):
     def warm(self) -> None:
         """Load all that `edit` may need.
 
-        Called once in the child, before it gives up the right to open files, to reach a network, to start programs and
-        to load libraries, and long before it knows the request. Leaves no thread behind: a lock would not bind it.
+        Called once, in the child or in the process that it is forked from, before the child gives up the right to open
+        files, to reach a network, to start programs and to load libraries, and long before it knows the request. Leaves
+        no thread behind: a lock would not bind it, and a fork would lose it.
         """
 
 
