@@ -59,6 +59,12 @@ def test_what_comes_close_is_refused() -> None:
         ("convierte a mi perro en dibujo animado", "cartoon"),
         ("把我的猫变成水彩画", "watercolour"),
         ("biến gia đình tôi thành hoạt hình", "cartoon"),
+        ("turn my parents' wedding dance into b&w", "black_and_white"),
+        ("run my son's dive into the pool in reverse, sound and all", "reverse"),
+        ("Cho tuyết rơi trong clip sinh nhật của bé nhà mình nhé", "snow"),
+        ("chong rung cho clip di xe may cua minh", "stabilise"),
+        ("给我家猫的视频加上慢动作", "slow_motion"),
+        ("turn our garden to springtime would ya", "spring"),
     ],
 )
 def test_what_a_clip_shows_is_the_whole_picture(prompt: str, operator: str) -> None:
@@ -89,6 +95,16 @@ def test_what_a_clip_shows_is_the_whole_picture(prompt: str, operator: str) -> N
         "a little cartoon cat sitting on my shoulder",
         "add grain to the bowl",
         "make the colours of her dress more vivid",
+        "make my daughter's dress red",
+        "snow on my wife's umbrella",
+        "turn the bride's bouquet into an oil painting",
+        "make my son's face brighter",
+        "thêm con chó vào clip sinh nhật của bé nhà mình",
+        "đổi áo của mẹ tôi thành màu đỏ",
+        "chong rung cho con cho",
+        "给我家猫加上帽子",
+        "cambia el vestido de mi abuela a rojo",
+        "turn my garden into a jungle would ya",
     ],
 )
 def test_a_part_of_the_picture_stays_refused(prompt: str) -> None:
@@ -191,3 +207,60 @@ def test_marked_words_put_on_the_picture_are_written(prompt: str) -> None:
     """Words in quotation marks that are put on the picture need no name of text; other quoted words stay words."""
     assert operators(compile_prompt(prompt)) == {"text"}
     assert operators(compile_prompt('add "snow" to the video')) == {"snow"}
+
+
+@pytest.mark.parametrize(
+    ("prompt", "operator"),
+    [
+        ("snow over the town square", "snow"),
+        ("tilt shift so the town square looks like a miniature", "tilt_shift"),
+        ("make the snow boots video sepia", "sepia"),
+        ("turn my rain jacket video into a cartoon", "cartoon"),
+        ("slow motion of our cool down", "slow_motion"),
+        ("speed up the warm-up", "speed"),
+        ("turn our comic con trip into black and white", "black_and_white"),
+        ("turn the leaves orange and red like in autumn", "autumn"),
+        ("Give the office tour a cooler, bluish white balance", "cool"),
+    ],
+)
+def test_names_made_of_words_of_looks_ask_for_none(prompt: str, operator: str) -> None:
+    """A town square is no frame and a warm-up is no colour; a colour told of a season or a light is that look's own."""
+    plan = compile_prompt(prompt)
+
+    assert operators(plan) == {operator}
+    assert plan.refused == ()
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "make the rain jacket red",
+        "add snow boots to the man",
+        "draw a pencil case",
+        "turn the fog lights red",
+        "add a fountain to the town square",
+        "turn the town square into a lake",
+        "make the leaves orange and the sky red",
+        "blurry bars in the background",
+    ],
+)
+def test_things_named_with_words_of_looks_stay_refused(prompt: str) -> None:
+    """Who wants a jacket, a case or a square itself changed or added asks for no look."""
+    assert compile_prompt(prompt).refused
+
+
+def test_what_is_left_of_a_measure_is_told_apart_from_what_goes() -> None:
+    """Down to a third takes two thirds; down by a third takes one."""
+    about, left, gone = (
+        compile_prompt(f"turn the saturation down {share}").steps[0].parameters["amount"]
+        for share in ("to about half", "to a third", "by a third")
+    )
+
+    assert (about, left, gone) == (-0.5, -0.67, -0.33)
+
+
+def test_bars_are_filled_as_the_last_word_says() -> None:
+    """The whole picture with blurry bars is one frame, not two."""
+    (step,) = compile_prompt("make it square but keep the whole picture, with blurry bars at the sides").steps
+
+    assert step.parameters == {"shape": "1:1", "mode": "fill"}

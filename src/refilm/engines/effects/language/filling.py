@@ -75,6 +75,7 @@ class Place:
         words, head = subject_words(), self.subject.head
         # "Let the dog play in the snow": who does something, rather than an event.
         led = bool(self.before) and self.before[-1].kind in ("make", "take", "filler") and not self.subject.own
+        led = led and not self.subject.possessed
         if led and "person" in self.subject.topics and str(self.before[-1].value) not in words.placing:
             return False
         placed = bool(self.before) and self.before[-1].kind == "filler" and len(self.before) > 1
@@ -113,6 +114,8 @@ class Place:
         """ "Rain over the pitch", "turn the maples into autumn"; not "snow on her hair", "make the soup steam"."""
         if not self.before or ("person" in self.subject.topics and str(self.before[-1].value) not in _ABOVE):
             return False
+        if self.subject.possessed and self.before[-1].kind == "filler":
+            return False  # "snow on my wife's umbrella"
         if self.before[-1].kind in ("filler", "into"):
             kinds = [piece.kind for piece in self.before]
             upon = matter and "background" in self.subject.topics and "make" not in kinds

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
-from itertools import chain
+from itertools import chain, product
 from typing import Any
 
 from refilm.engines.effects.language.text import Words, spell
@@ -243,6 +243,15 @@ def rows(table: Mapping[str, Any]) -> Iterator[tuple[str, Entry]]:
     yield from ((phrase, Entry("companion", frozenset(looks))) for phrase, looks in owners.items())
 
 
+def _composed(table: Mapping[str, Any]) -> Iterator[tuple[str, Entry]]:
+    """The phrases of `[[composed]]`: one word of each list of a row, and where a phrase has a meaning of its own, that
+    one counts."""
+    for row in table.get("composed", ()):
+        for words in product(*row["words"]):
+            phrase = " ".join(filter(None, words))
+            yield phrase, Entry(row["kind"], phrase)
+
+
 def _groups(table: Mapping[str, Any]) -> Iterator[tuple[list[str], Entry]]:
     """The phrases that share a meaning, with it."""
     for kind in ("looks", "unreleased", "topics"):
@@ -256,11 +265,12 @@ def _groups(table: Mapping[str, Any]) -> Iterator[tuple[list[str], Entry]]:
 def phrases_of(name: str) -> tuple[tuple[Words, Words, Entry], ...]:
     """A language's phrases: their words, plain and exact, and what they are. Names count as English."""
     own = tuple((*spell(phrase), entry) for phrase, entry in rows(read_table(name)))
+    composed = tuple((*spell(phrase), entry) for phrase, entry in _composed(read_table(name)))
     if name != "en":
-        return own
+        return own + composed
     names = tuple((*spell(phrase), replace(entry, name=True)) for phrase, entry in rows(read_table("names")))
     told = tuple(row for row in own if row[2].kind != "companion")
-    return told + names + own[len(told) :]
+    return told + names + own[len(told) :] + composed
 
 
 def _languages(missing: Set[str]) -> dict[str, Language]:

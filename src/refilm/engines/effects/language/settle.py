@@ -63,7 +63,7 @@ def _not_for_a_while(step: Step, lexicon: Lexicon, specs: Specs) -> str:
 
 def _candidates(wishes: Sequence[Wish], lexicon: Lexicon, specs: Specs) -> list[_Candidate]:
     candidates = []
-    for wish in wishes:
+    for wish in _unabsorbed(wishes, lexicon):
         look = Look("", wish.ingredients) if wish.ingredients else lexicon.looks[wish.look]
         if wish.less:
             look = lexicon.looks[look.less]
@@ -75,6 +75,19 @@ def _candidates(wishes: Sequence[Wish], lexicon: Lexicon, specs: Specs) -> list[
             step = Step(ingredient.operator, parameters, wish.clause, note, None if whole else wish.span)
             candidates.append(_Candidate(step, len(look.steps) > 1, wish.stated))
     return candidates
+
+
+def _unabsorbed(wishes: Sequence[Wish], lexicon: Lexicon) -> list[Wish]:
+    """The wishes without those that another only says more exactly: "rain, just a drizzle"."""
+
+    def refines(other: Wish, wish: Wish) -> bool:
+        if other.ingredients or wish.ingredients or other.less or wish.less or other.span != wish.span:
+            return False
+        new, old = lexicon.looks[other.look], lexicon.looks[wish.look]
+        same = {step.operator for step in new.steps} == {step.operator for step in old.steps}
+        return same and wish.look in new.absorbs
+
+    return [wish for wish in wishes if not any(refines(other, wish) for other in wishes)]
 
 
 def _main(spec: OperatorSpec) -> str:

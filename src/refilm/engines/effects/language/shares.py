@@ -1,4 +1,5 @@
-"""Shares that are written otherwise than as a percentage: "by about half", "-0.3", "roughly 30 %".
+"""Shares that are written otherwise than as a percentage: "by about half", "down to a third",
+"-0.3", "roughly 30 %".
 
 They are set apart before the rest of a prompt is read: each becomes the number and the sign of a percentage, and words
 that only say that it is not exact become nothing. It knows English fractions, decimals of any language, and no look.
@@ -25,6 +26,13 @@ _FRACTION = re.compile(
     rf"(?<!\w)by\s+(?:{_ABOUT}\s+)?(?P<fraction>{'|'.join(sorted(_FRACTIONS, key=len, reverse=True))})(?!\w){_OF}",
     re.IGNORECASE,
 )
+#: "Turned down to a third" leaves a third, so that two thirds go.
+_LEFT = re.compile(
+    r"(?<!\w)(?:down|reduced?|lowered?|lower|decreased?|cut|drop(?:ped)?)\s(?:[^,.;!?\n]{0,40}?\s)??"
+    rf"(?P<left>to\s+(?:{_ABOUT}\s+)?(?P<fraction>{'|'.join(sorted(_FRACTIONS, key=len, reverse=True))}))(?!\w){_OF}"
+    r"(?!\s+(?:an?|the|its|of|hour|size|length|height|width|screen|frame|picture)\b)",
+    re.IGNORECASE,
+)
 #: "0.3" and "-0.3", with nothing behind it that makes it something else.
 _DECIMAL = re.compile(
     r"(?<![^\s(:=])(?P<sign>[-+\u2212\u2013]?)(?P<decimal>0[.,]\d{1,4})(?![\w:/]|[.,]\d|\s*[%°倍秒度]|\s*(?:x|times|s|secs?"
@@ -43,6 +51,10 @@ def set_apart(tokens: Sequence[Token], text: str) -> tuple[Token, ...]:
     for match in _FRACTION.finditer(text):
         if match.start() in words:
             made[match.span()] = _percentage(_FRACTIONS[" ".join(match["fraction"].lower().split())], *match.span())
+    for match in _LEFT.finditer(text):
+        if match.start("left") in words:
+            share = 100.0 - _FRACTIONS[" ".join(match["fraction"].lower().split())]
+            made[match.span("left")] = _percentage(share, *match.span("left"))
     for match in _DECIMAL.finditer(text):
         share = 100 * float(match["decimal"].replace(",", "."))
         if match.start("decimal") in numbers and share > 0:

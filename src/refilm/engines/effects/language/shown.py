@@ -7,6 +7,7 @@ nothing of what a clause asks for beside its looks.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
@@ -14,11 +15,13 @@ from refilm.engines.effects.language.filling import Place, fills
 from refilm.engines.effects.language.lexicon import Lexicon
 from refilm.engines.effects.language.phrases import Piece
 from refilm.engines.effects.language.subject_words import subject_words
-from refilm.engines.effects.language.subjects import BOUNDS, Subject, subjects_at
+from refilm.engines.effects.language.subjects import BOUNDS, CLIPS, Subject, subjects_at
 from refilm.engines.effects.language.text import Words, spell
 
 #: Pieces of clauses that ask for something else than a look of the whole.
 _FORBIDDING = frozenset({"remove", "quoted", "mention", "refer", "keep", "change"})
+#: How a possessive ends.
+_APOSTROPHES, _POSSESSIVE = ("'", "\u2019"), re.compile("['\u2019]s$", re.IGNORECASE)
 _COMMAS = {",", "\u3001", "\uff0c"}
 #: How many pieces around a subject are looked at, so that work grows in step with the prompt.
 _NEAR = 24
@@ -59,13 +62,14 @@ def _merged(sentence: Sequence[Piece], text: str, lexicon: Lexicon) -> list[Piec
     spelled = [known[each] for each in written]
     beginning = subject_words().pointing | subject_words().people | subject_words().placing
     likely = {words for words in known.values() if words and words[0] in beginning}
+    owners = frozenset(at for at, piece in enumerate(sentence) if _is_possessive(piece, text))
     told: list[Piece] = []
     head: Words = ()
     at = 0
     while at < len(sentence):
         led = at and sentence[at].kind != "looks" and sentence[at - 1].kind in ("make", "looks", "take")
-        begins = spelled[at] in likely or led
-        named = subjects_at(sentence, spelled, at) if begins else iter(())
+        begins = spelled[at] in likely or led or at in owners
+        named = subjects_at(sentence, spelled, at, owners) if begins else iter(())
         subject = next((each for each in named if _covers(each, sentence, spelled, lexicon)), None)
         if subject is not None:
             told.append(Piece("whole", "it", sentence[at].start, sentence[subject.end - 1].end))
@@ -78,6 +82,13 @@ def _merged(sentence: Sequence[Piece], text: str, lexicon: Lexicon) -> list[Piec
             told.append(sentence[at])
             at += 1
     return told
+
+
+def _is_possessive(piece: Piece, text: str) -> bool:
+    """Whether a piece ends as "my son's" and "my parents'" do; a quotation mark has nothing behind it to own."""
+    after = text[piece.end : piece.end + 2]
+    plural = text[piece.start : piece.end].endswith(("s", "S")) and after[:1] in _APOSTROPHES and after[1:] == " "
+    return piece.kind not in ("looks", "quoted") and (bool(_POSSESSIVE.search(text, piece.start, piece.end)) or plural)
 
 
 def _covers(subject: Subject, pieces: Sequence[Piece], spelled: Sequence[Words], lexicon: Lexicon) -> bool:
@@ -94,7 +105,8 @@ def _covers(subject: Subject, pieces: Sequence[Piece], spelled: Sequence[Words],
     graded = any(piece.kind in ("strength", "more", "less") for piece in (*before, *after))
     if not (looks or paced or graded) or any(piece.kind in _FORBIDDING for piece in (*before, *after)):
         return False
-    if subject_words().parts & set(subject.nouns) or not _stands(before, after):
+    apart = subject.head not in CLIPS or "background" in subject.topics  # "the rain jacket video" shows no part
+    if (apart and subject_words().parts & set(subject.nouns)) or not _stands(before, after):
         return False
     place = Place(subject, before, after, spelled[start : subject.start])
     if not looks:

@@ -4,7 +4,7 @@ brother". Knows nothing of looks, and not whether what is named is all of the pi
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 from itertools import product
 
@@ -15,7 +15,7 @@ from refilm.engines.effects.language.text import Words
 #: Pieces at which a clause ends.
 BOUNDS = frozenset({"stop", "and", "or", "then", "next", "with", "without", "since", "purpose", "result"})
 #: What a clip is called, which needs no word that points at it: "stabilise shaky walking footage".
-CLIPS = frozenset({"video", "clip", "footage", "recording", "shot", "shots", "scene"})
+CLIPS = frozenset({"video", "vid", "clip", "footage", "recording", "shot", "shots", "scene"})
 #: Kinds of pieces that may be nouns, and topics that may be; how many nouns stand together, and how many groups.
 _NOUNS, _TOPICS = frozenset({"unknown", "companion", "whole"}), frozenset({"person", "motion", "background"})
 _MOST_NOUNS, _MOST_PARTS = 4, 3
@@ -31,7 +31,7 @@ class Subject:
     """Pieces from `start` to `end`, the latter outside, that name something.
 
     head: the noun that says what it is.  topics: of its own words.  own, others: whose it is said to be.
-    seen: it is named by words of a look: "the sunset".
+    seen: it is named by words of a look: "the sunset".  possessed: somebody's or something's: "my son's dive".
     """
 
     start: int
@@ -42,9 +42,13 @@ class Subject:
     own: bool
     others: bool
     seen: bool
+    possessed: bool
 
     def is_acting(self) -> bool:
-        """Whether somebody or something that moves is named, rather than an event: "the dog run", "the wolf walk"."""
+        """Whether somebody or something that moves is named, rather than an event: "the dog run", "the wolf walk"; "the
+        dog's run" is an event."""
+        if self.possessed:
+            return False
         if self.others and "motion" in self.topics:
             return True
         doer = self.nouns[0] not in subject_words().events | subject_words().places
@@ -52,25 +56,33 @@ class Subject:
 
     def is_single_thing(self) -> bool:
         """Whether it is one thing that a picture may show beside others: "the statue"."""
-        return not (self.own or self.topics & {"person", "background"} or self.head.endswith(("s", "men", "people")))
+        shown = self.topics & ({"background"} if self.possessed else {"person", "background"})
+        return not (self.own or shown or self.head.endswith(("s", "men", "people")))
 
 
-def subjects_at(pieces: Sequence[Piece], spelled: Sequence[Words], start: int) -> Iterator[Subject]:
-    """What may be named from `start` on, the longer first: "the harbour night", "the harbour"."""
+def subjects_at(
+    pieces: Sequence[Piece], spelled: Sequence[Words], start: int, owners: Set[int] = frozenset()
+) -> Iterator[Subject]:
+    """What may be named from `start` on, the longer first: "the harbour night", "the harbour".
+
+    owners: positions of pieces that end with a possessive: "my son's".
+    """
     ends: set[int] = set()
     for parts, most in product((_MOST_PARTS, 0), range(_MOST_NOUNS, 0, -1)):
-        subject = _subject(pieces, spelled, start, most, parts)
+        subject = _subject(pieces, spelled, start, most, parts, owners)
         if subject is not None and subject.end not in ends:
             ends.add(subject.end)
             yield subject
 
 
-def _subject(pieces: Sequence[Piece], spelled: Sequence[Words], start: int, most: int, parts: int) -> Subject | None:
+def _subject(
+    pieces: Sequence[Piece], spelled: Sequence[Words], start: int, most: int, parts: int, owners: Set[int]
+) -> Subject | None:
     """What is named from `start` on: "my grandma's birthday", "the dog catching the frisbee", "me and my brother"."""
     words = subject_words()
     if all_in(spelled[start], _PRONOUNS) or (start and all_in(spelled[start - 1], words.pointing)):
         return None
-    pointed = is_person(spelled[start])
+    pointed = is_person(spelled[start]) and start not in owners
     if pointed and start and pieces[start - 1].kind == "looks" and pieces[start].kind != "filler":
         return None  # "a cartoon cat"
     if pointed:
@@ -78,10 +90,10 @@ def _subject(pieces: Sequence[Piece], spelled: Sequence[Words], start: int, most
     else:
         # "For the first dance" begins with words of time.
         timed = pieces[start].kind == "topics" and all_in(spelled[start], words.pointing | words.placing)
-        pointed = timed or bool(spelled[start] and spelled[start][0] in words.pointing)
+        pointed = timed or start in owners or bool(spelled[start] and spelled[start][0] in words.pointing)
         if not pointed and not (start and pieces[start - 1].kind in ("make", "looks", "take")):
             return None
-        first = start + (timed or (len(spelled[start]) == 1 and bool(pointed)))
+        first = start + (timed or (len(spelled[start]) == 1 and pointed and start not in owners))
         end, nouns = _nouns(pieces, spelled, first, most)
     if not nouns or (not pointed and pieces[start - 1].kind != "make" and not _is_clip(pieces, start, nouns)):
         return None
@@ -91,6 +103,7 @@ def _subject(pieces: Sequence[Piece], spelled: Sequence[Words], start: int, most
         topics.discard("motion")
     if words.people & set(nouns):
         topics.add("person")
+    possessed = any(at in owners for at in range(start, end - 1))
     own = is_person(spelled[start]) or bool(words.owning & set(spelled[start]))
     others = spelled[start][0] in _OTHERS
     seen = pieces[end - 1].kind == "looks" and head not in words.events | words.places
@@ -98,7 +111,7 @@ def _subject(pieces: Sequence[Piece], spelled: Sequence[Words], start: int, most
         end, more = _further(pieces, spelled, end, nouns[-1])
         nouns += more
     own = own or bool(words.owning & set(nouns))
-    return Subject(start, end, tuple(nouns), head, frozenset(topics), own, others, seen)
+    return Subject(start, end, tuple(nouns), head, frozenset(topics), own, others, seen, possessed)
 
 
 def _nouns(pieces: Sequence[Piece], spelled: Sequence[Words], start: int, most: int) -> tuple[int, list[str]]:
@@ -121,6 +134,8 @@ def _is_noun(pieces: Sequence[Piece], spelled: Sequence[Words], at: int) -> bool
         return bool(piece.value != "it")
     if all_in(spelled[at], words.events | words.places | words.people):
         return True
+    if piece.value == "object":
+        return at + 1 < len(pieces) and (all_in(spelled[at + 1], CLIPS) or all_in(spelled[at + 1], words.events))
     if piece.kind in ("unreleased", "looks") and spelled[at][-1:] and spelled[at][-1] in CLIPS:
         return True
     if piece.kind == "looks" and _leads_on_to_likeness(pieces, at):

@@ -44,9 +44,11 @@ _MULTIPLE = re.compile(
     rf"(?<![^\W\u3040-\u9fff])(?<![.,])(?:(?P<digits>\d+(?:[.,]\d+)?)\s?|(?P<word>{'|'.join(_NUMBERS)})\s?){_UNITS}(?![^\W\d_\u3040-\u9fff])",
     re.IGNORECASE,
 )
-#: "Gấp đôi", "gấp 3": so many times in Vietnamese, where no unit follows.
+#: "Gấp đôi", "gấp 3 lần": so many times in Vietnamese, where a unit need not follow; "gap 3 lan" without its accents.
 _FOLD = re.compile(
-    r"(?<!\w)gấp\s+(?:(?P<digits>\d+(?:[.,]\d+)?)|(?P<word>đôi|hai|ba|bốn|năm|tám|mười))(?!\w)(?!\s*lần)", re.IGNORECASE
+    r"(?<!\w)(?:gấp|gap(?=\s+\w+\s+l[aầ]n\b))\s+(?:(?P<digits>\d+(?:[.,]\d+)?)|(?P<word>đôi|hai|ba|bốn|năm|tám|mười))"
+    r"(?!\w)(?:\s*l[aầ]n(?!\w))?",
+    re.IGNORECASE,
 )
 _GEOMETRIC = re.compile(r"(?<![\w.,])(?:x|×)\s?(?P<digits>\d+(?:[.,]\d+)?)(?![\w])", re.IGNORECASE)
 #: What may stand between a speed and how much of it is meant, and then is no clause's end.
@@ -67,7 +69,9 @@ class Course:
 
 def set_apart(tokens: Sequence[Token], text: str) -> tuple[Token, ...]:
     """The tokens of a prompt, each multiple in it as a single one of kind "multiple"."""
-    found = [*_MULTIPLE.finditer(text), *_GEOMETRIC.finditer(text), *_FOLD.finditer(text)]
+    folds = list(_FOLD.finditer(text))
+    others = [*_MULTIPLE.finditer(text), *_GEOMETRIC.finditer(text)]
+    found = folds + [each for each in others if not any(fold.start() <= each.start() < fold.end() for fold in folds)]
     if not found:
         return tuple(tokens)
     spans = [(_leading_in(text, each.start()), each.end()) for each in found]
