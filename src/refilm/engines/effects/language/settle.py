@@ -79,15 +79,22 @@ def _candidates(wishes: Sequence[Wish], lexicon: Lexicon, specs: Specs) -> list[
 
 def _unabsorbed(wishes: Sequence[Wish], lexicon: Lexicon) -> list[Wish]:
     """The wishes without those that another only says more exactly: "rain, just a drizzle"."""
+    if len({wish.look for wish in wishes}) < 2:
+        return list(wishes)
+    plain: dict[object, set[str]] = {}
+    for wish in wishes:
+        if not (wish.ingredients or wish.less):
+            plain.setdefault(wish.span, set()).add(wish.look)
 
-    def refines(other: Wish, wish: Wish) -> bool:
-        if other.ingredients or wish.ingredients or other.less or wish.less or other.span != wish.span:
-            return False
-        new, old = lexicon.looks[other.look], lexicon.looks[wish.look]
-        same = {step.operator for step in new.steps} == {step.operator for step in old.steps}
-        return same and wish.look in new.absorbs
+    def is_refined(name: str, others: set[str]) -> bool:
+        operators = {step.operator for step in lexicon.looks[name].steps}
+        finer = (lexicon.looks[other] for other in others if name in lexicon.looks[other].absorbs)
+        return any({step.operator for step in look.steps} == operators for look in finer)
 
-    return [wish for wish in wishes if not any(refines(other, wish) for other in wishes)]
+    refined = {(span, look) for span, looks in plain.items() for look in looks if is_refined(look, looks)}
+    if not refined:
+        return list(wishes)
+    return [wish for wish in wishes if wish.ingredients or wish.less or (wish.span, wish.look) not in refined]
 
 
 def _main(spec: OperatorSpec) -> str:
