@@ -254,18 +254,13 @@ def assemble(
     lent: ExitStack,
 ) -> Process:
     """The parts of a process around its store.  lent: gives back what the aids hold."""
-    from refilm.assets.fetch import Fetcher, FetchLimits
     from refilm.workflow import Allowance, Workflow
 
     assets = open_assets(settings)
     assets.check()
     room = disk_room(settings, assets)
     signer = Signer(signing_pairs(store))
-    fetcher = fetcher or Fetcher(
-        fetch_policy(settings),
-        FetchLimits(settings.max_video_bytes, settings.max_image_bytes, settings.fetch_seconds),
-        proxy=egress_proxy(settings),
-    )
+    fetcher = fetcher or fetcher_of(settings)
     find_pool = pool_of_task(registry)
     admission = Admission(store, queue.enqueue, find_pool, windows_of(settings, queue.contract), settings.tier, now)
     uploads = Uploads(
@@ -304,6 +299,14 @@ def assemble(
         lock,
         lent,
     )
+
+
+def fetcher_of(settings: Settings) -> Fetcher:
+    """What brings inputs from the places that the settings allow."""
+    from refilm.assets.fetch import Fetcher, FetchLimits
+
+    limits = FetchLimits(settings.max_video_bytes, settings.max_image_bytes, settings.fetch_seconds)
+    return Fetcher(fetch_policy(settings), limits, proxy=egress_proxy(settings))
 
 
 def fleet_of(
